@@ -1,0 +1,8 @@
+//! Definition 17: the harness doubts itself. A doubt is a warning; it makes a gate inconclusive
+//! only where the gate's verdict would differ under another reading of the same run.
+
+mod readings;
+mod warnings;
+
+pub(crate) use readings::Readings;
+pub(crate) use warnings::warnings;

@@ -1,0 +1,83 @@
+//! Faults, as people read them.
+
+use std::time::Duration;
+
+use crate::{
+    plan::{FaultPlan, PlacePlan, Plan},
+    scenario::model::{DnsEffect, Effect, HttpAction, ProcessEffect, TcpEffect, TcpStream},
+    units::{Ratio, Span},
+};
+
+/// What a fault does: `http: delay 12s`, with its share and ramps if it has any.
+pub(crate) fn describe(fault: &FaultPlan) -> String {
+    let mut text = match &fault.effect {
+        Effect::Http(effect) => match &effect.action {
+            HttpAction::Status { code, .. } => format!("http: status {code}"),
+            HttpAction::Delay { delay } => format!("http: delay {}", Span(*delay)),
+            HttpAction::Hang => "http: hang".to_owned(),
+        },
+        Effect::Tcp(effect) => tcp(effect),
+        Effect::Dns(effect) => format!("dns: {}", dns(*effect)),
+        Effect::Process(ProcessEffect::Kill) => "process: kill".to_owned(),
+        Effect::Process(ProcessEffect::Pause) => "process: pause".to_owned(),
+    };
+    if fault.share != Ratio::ONE {
+        text.push_str(&format!(", share {}", fault.share));
+    }
+    if !fault.ramp.is_zero() {
+        text.push_str(&format!(", ramp {}", Span(fault.ramp)));
+    }
+    if !fault.ramp_out.is_zero() {
+        text.push_str(&format!(", ramp out {}", Span(fault.ramp_out)));
+    }
+    text
+}
+
+fn tcp(effect: &TcpEffect) -> String {
+    let way = |stream: &TcpStream| match stream {
+        TcpStream::Upstream => " upstream",
+        TcpStream::Downstream => "",
+    };
+    match effect {
+        TcpEffect::Latency {
+            latency,
+            jitter,
+            stream,
+        } => {
+            let jitter = if jitter.is_zero() {
+                String::new()
+            } else {
+                format!(" ± {}", Span(*jitter))
+            };
+            format!("tcp: latency {}{jitter}{}", Span(*latency), way(stream))
+        }
+        TcpEffect::Timeout { timeout, stream } => {
+            format!("tcp: timeout {}{}", Span(*timeout), way(stream))
+        }
+        TcpEffect::Down => "tcp: down".to_owned(),
+        TcpEffect::Reset { after } => format!("tcp: reset after {}", Span(*after)),
+    }
+}
+
+const fn dns(effect: DnsEffect) -> &'static str {
+    match effect {
+        DnsEffect::Servfail => "servfail",
+        DnsEffect::Nxdomain => "nxdomain",
+        DnsEffect::Refused => "refused",
+        DnsEffect::NoData => "no data",
+        DnsEffect::Drop => "drop",
+    }
+}
+
+/// For how long caches may hide a DNS fault, or keep it: the TTL of its zone, as far as it is
+/// ours; `None` for other faults and foreign names.
+pub(crate) fn dns_ttl(plan: &Plan, fault: &FaultPlan) -> Option<Duration> {
+    let PlacePlan::Dns { name, .. } = &fault.place else {
+        return None;
+    };
+    plan.zones
+        .iter()
+        .filter(|zone| *name == zone.name || name.ends_with(&format!(".{}", zone.name)))
+        .map(|zone| zone.ttl)
+        .max()
+}

@@ -1,0 +1,9 @@
+//! Runs with a scripted, known truth, measured to within one bin.
+
+mod claims;
+mod doubts;
+mod endings;
+mod laws;
+mod script;
+mod summary;
+mod truth;

@@ -1,0 +1,57 @@
+//! Data to stdout, talk to stderr; colours only on a terminal that wants them.
+
+use std::io::{IsTerminal, Write};
+
+use owo_colors::OwoColorize;
+
+use crate::cli::exit::Exit;
+
+/// Whether colours are wanted at all (https://no-color.org).
+pub(crate) fn colour() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Columns to fill: the terminal's, or 100.
+pub(crate) fn width() -> usize {
+    let columns = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let measured = || {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+        (size.ws_col > 0).then_some(usize::from(size.ws_col))
+    };
+    columns.or_else(measured).unwrap_or(100).clamp(60, 160)
+}
+
+/// Prints data. A reader that went away is no failure.
+pub(crate) fn data(text: &str) -> Exit {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Exit::Pass,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Pass,
+        Err(error) => {
+            self::error(&format!("cannot write to stdout: {error}"), None);
+            Exit::Internal
+        }
+    }
+}
+
+/// Says something.
+#[expect(clippy::print_stderr, reason = "talk goes to stderr")]
+pub(crate) fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Says what went wrong and what would help.
+#[expect(clippy::print_stderr, reason = "talk goes to stderr")]
+pub(crate) fn error(message: &str, hint: Option<&str>) {
+    if std::io::stderr().is_terminal() && colour() {
+        eprintln!("{} {message}", "error:".red().bold());
+    } else {
+        eprintln!("error: {message}");
+    }
+    if let Some(hint) = hint {
+        eprintln!("hint: {hint}");
+    }
+}

@@ -1,0 +1,171 @@
+//! From a service to an open stream.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::client::TlsStream;
+
+use super::{
+    conn::{Conn, Done, Sent},
+    exchange::{Answer, Call},
+    failure,
+    hyper_client::build,
+    network::Network,
+    resolver::VirtualResolver,
+};
+use crate::{measure::Outcome, plan::ServiceId};
+
+/// An open stream to a service.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Why nothing came of a request, with what people need to know beyond its class.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// Its class.
+    pub(crate) outcome: Outcome,
+    /// The error of a TLS handshake.
+    pub(crate) handshake: Option<io::Error>,
+}
+
+impl From<Outcome> for Broken {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            handshake: None,
+        }
+    }
+}
+
+/// Connects, and shakes hands where the service speaks TLS.
+pub(super) async fn open(
+    network: &Network,
+    service: ServiceId,
+    addr: SocketAddr,
+    deadline: Instant,
+) -> Result<Conn, Broken> {
+    let work = async {
+        let tcp = TcpStream::connect(addr)
+            .await
+            .map_err(|error| failure::of_connect(&error))?;
+        // a failure here (the peer is gone again) shows itself in the first write
+        let _ = tcp.set_nodelay(true);
+        let Some(tls) = &network.endpoint(service).tls else {
+            return Ok(Stream::Plain(tcp));
+        };
+        let tls = tls.connector.connect(tls.name.clone(), tcp).await;
+        let tls = tls.map_err(|error| Broken {
+            outcome: failure::of_handshake(&error),
+            handshake: Some(error),
+        })?;
+        Ok::<_, Broken>(Stream::Tls(Box::new(tls)))
+    };
+    match timeout_at(deadline, work).await {
+        Ok(stream) => Ok(Conn::over(TokioIo::new(stream?)).await?),
+        Err(_) => Err(Outcome::TimeoutConnect.into()),
+    }
+}
+
+/// One request on a connection of its own, past any link of ours, by a fresh resolver. Unlike the
+/// load's client it may run on any runtime. Without a call it only connects, and there is no answer.
+/// It goes to `addr` where one is given (a launched process listens there).
+pub(crate) async fn one_shot(
+    network: &Network,
+    service: ServiceId,
+    addr: Option<SocketAddr>,
+    call: Option<Call<'_>>,
+    timeout: Duration,
+) -> Result<Option<Answer>, Broken> {
+    let deadline = Instant::now() + timeout;
+    let addr = match addr {
+        Some(addr) => network.allow(addr).map(|()| addr)?,
+        None => {
+            let resolver = VirtualResolver::new(network.resolver_seed(usize::MAX, 0));
+            let upstream = network.upstream();
+            let found = network.real_address(service, &resolver, &upstream, deadline);
+            found.await?
+        }
+    };
+    let mut conn = open(network, service, addr, deadline).await?;
+    let Some(call) = call else {
+        return Ok(None);
+    };
+    let keep_body = call.keep_body;
+    let request = build(network, &call, true)?;
+    match conn.exchange(request, deadline, keep_body).await {
+        Sent::Unsent(_, outcome) => Err(outcome.into()),
+        Sent::Done(Done { result, .. }) => Ok(Some(result?)),
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The client on hyper's HTTP/1.1 connections.
+
+use std::{rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Request, Uri,
+    header::{CONNECTION, HOST, HeaderName, HeaderValue, USER_AGENT},
+};
+use tokio::time::Instant;
+
+use super::{
+    conn::{Done, Sent},
+    dial,
+    exchange::{Call, Client, Exchange, REQUEST_HEADER},
+    network::Network,
+    resolver::{Upstream, VirtualResolver},
+    slots::{Grant, Held, Slot, Slots},
+};
+use crate::{
+    measure::Outcome,
+    plan::ServiceId,
+    scenario::model::{Method, Reuse},
+    seed::Seed,
+};
+
+const AGENT: &str = concat!("brownout/", env!("CARGO_PKG_VERSION"));
+
+/// For whom a client sends.
+#[derive(Debug, Clone)]
+pub struct ClientSetup {
+    /// The populations, in the order of the plan.
+    pub members: Vec<MemberSetup>,
+    /// How many connections may be open at once.
+    pub connections: usize,
+    /// Which of the workers this is.
+    pub worker: usize,
+    /// How many workers share each population's resolvers among them.
+    pub workers: usize,
+}
+
+/// One population's habits, as far as connections know them.
+#[derive(Debug, Clone, Copy)]
+pub struct MemberSetup {
+    /// Which connections are used again.
+    pub reuse: Reuse,
+    /// How many virtual resolvers the whole population has. Worker `w` of `n` owns those numbered
+    /// `i` with `i % n == w`, and at least one.
+    pub resolvers: u32,
+}
+
+/// A client for the journeys of one thread.
+#[derive(Debug)]
+pub struct HyperClient {
+    network: Arc<Network>,
+    upstream: Upstream,
+    slots: Rc<Slots>,
+    members: Vec<Members>,
+}
+
+#[derive(Debug)]
+struct Members {
+    reuse: Reuse,
+    resolvers: Vec<VirtualResolver>,
+}
+
+/// What one visitor has.
+#[derive(Debug)]
+pub struct Session {
+    population: u16,
+    resolver: usize,
+    kept: Vec<(ServiceId, Held)>,
+}
+
+impl HyperClient {
+    /// A client with empty caches and no connections. Names are resolved on the runtime that it
+    /// is made on.
+    #[must_use]
+    pub fn new(network: Arc<Network>, setup: &ClientSetup) -> Self {
+        let workers = setup.workers.max(1) as u64;
+        let members = setup.members.iter().enumerate().map(|(who, member)| {
+            let own = (setup.worker as u64..u64::from(member.resolvers))
+                .step_by(workers as usize)
+                .chain((member.resolvers as usize <= setup.worker).then_some(setup.worker as u64));
+            Members {
+                reuse: member.reuse,
+                resolvers: own
+                    .map(|index| VirtualResolver::new(network.resolver_seed(who, index)))
+                    .collect(),
+            }
+        });
+        Self {
+            upstream: network.upstream(),
+            slots: Slots::new(setup.connections),
+            members: members.collect(),
+            network,
+        }
+    }
+
+    /// An own or shared connection that is open already.
+    fn take_kept(&self, session: &mut Session, service: ServiceId) -> Option<Held> {
+        let at = session.kept.iter().position(|(to, _)| *to == service)?;
+        Some(session.kept.swap_remove(at).1)
+    }
+
+    fn keep(&self, session: &mut Session, service: ServiceId, held: Held) {
+        if !held.conn.is_open() {
+            return;
+        }
+        match self.members[usize::from(session.population)].reuse {
+            Reuse::None => {}
+            Reuse::Journey => session.kept.push((service, held)),
+            Reuse::Shared => self.slots.keep((session.population, service), held),
+        }
+    }
+
+    async fn connect(
+        &self,
+        session: &Session,
+        call: &Call<'_>,
+        slot: Slot,
+        begun: Instant,
+    ) -> Result<Held, Outcome> {
+        let deadline = call.deadline.min(begun + call.connect_timeout);
+        let members = &self.members[usize::from(session.population)];
+        let resolver = &members.resolvers[session.resolver];
+        let addr = self
+            .network
+            .visitors_address(call.service, resolver, &self.upstream, deadline)
+            .await?;
+        let conn = dial::open(&self.network, call.service, addr, deadline).await;
+        Ok(slot.holding(conn.map_err(|broken| broken.outcome)?))
+    }
+}
+
+impl Client for HyperClient {
+    type Session = Session;
+
+    fn session(&self, population: u16, arrival: u64) -> Session {
+        let count = self.members[usize::from(population)].resolvers.len() as u64;
+        // hashed: a worker's arrivals lie in one residue class, which must not pick the resolver
+        let hash = Seed(arrival).named("resolver").unit();
+        Session {
+            population,
+            resolver: (hash * count as f64) as usize,
+            kept: Vec::new(),
+        }
+    }
+
+    async fn send(&self, session: &mut Session, call: Call<'_>) -> Exchange {
+        let close = self.members[usize::from(session.population)].reuse == Reuse::None;
+        let mut request = match build(&self.network, &call, close) {
+            Ok(request) => request,
+            Err(outcome) => return failed(None, outcome),
+        };
+        let key = (session.population, call.service);
+        loop {
+            let grant = match self.take_kept(session, call.service) {
+                Some(held) => Some(Grant::Kept(held)),
+                None => self.slots.acquire(key, call.deadline).await,
+            };
+            let sent = Instant::now();
+            let (mut held, fresh) = match grant {
+                None => return failed(None, Outcome::NotSentLimit),
+                Some(Grant::Kept(held)) => (held, false),
+                Some(Grant::Fresh(slot)) => match self.connect(session, &call, slot, sent).await {
+                    Ok(held) => (held, true),
+                    Err(outcome) => return failed(Some(sent), outcome),
+                },
+            };
+            match held
+                .conn
+                .exchange(request, call.deadline, call.keep_body)
+                .await
+            {
+                // the server closed it while it was idle: any client dials again then
+                Sent::Unsent(unsent, _) if !fresh => request = unsent,
+                Sent::Unsent(_, outcome) => return failed(Some(sent), outcome),
+                Sent::Done(Done { injected, result }) => {
+                    self.keep(session, call.service, held);
+                    return Exchange {
+                        sent: Some(sent),
+                        ended: Instant::now(),
+                        injected,
+                        result,
+                    };
+                }
+            }
+        }
+    }
+}
+
+fn failed(sent: Option<Instant>, outcome: Outcome) -> Exchange {
+    Exchange {
+        sent: sent.filter(|_| outcome.is_sent()),
+        ended: Instant::now(),
+        injected: false,
+        result: Err(outcome),
+    }
+}
+
+/// The request as it goes over the wire. Headers of the step win over those of the service.
+pub(super) fn build(
+    network: &Network,
+    call: &Call<'_>,
+    close: bool,
+) -> Result<Request<Full<Bytes>>, Outcome> {
+    let endpoint = network.endpoint(call.service);
+    // a path that is none cannot be sent as HTTP
+    let uri = Uri::try_from(call.path).map_err(|_| Outcome::Protocol)?;
+    let mut request = Request::new(Full::new(call.body.clone().unwrap_or_default()));
+    *request.method_mut() = method(call.method);
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    headers.reserve(5 + endpoint.headers.len() + call.headers.len());
+    headers.insert(HOST, endpoint.authority.clone());
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    let id = HeaderValue::try_from(call.id.to_string()).map_err(|_| Outcome::Protocol)?;
+    headers.insert(HeaderName::from_static(REQUEST_HEADER), id);
+    if close {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    for (name, value) in endpoint.headers.iter().chain(call.headers) {
+        headers.insert(name.clone(), value.clone());
+    }
+    Ok(request)
+}
+
+const fn method(method: Method) -> hyper::Method {
+    match method {
+        Method::Get => hyper::Method::GET,
+        Method::Head => hyper::Method::HEAD,
+        Method::Post => hyper::Method::POST,
+        Method::Put => hyper::Method::PUT,
+        Method::Patch => hyper::Method::PATCH,
+        Method::Delete => hyper::Method::DELETE,
+        Method::Options => hyper::Method::OPTIONS,
+    }
+}

@@ -1,0 +1,35 @@
+//! The one door to the target: resolve, ask the guard, connect, send one request, classify.
+//! Shared by load, probes and readiness, so that DNS faults, guard and outcome classes are the
+//! same for all.
+//!
+//! A request passes through these files in this order: [`Call`] (exchange) -> a kept connection or
+//! a free slot (slots) -> the address (network, resolver, dns) -> TCP and TLS (dial, tls) -> HTTP
+//! (conn) -> [`Exchange`], which a [`Judge`] (classify) turns into an outcome.
+
+mod classify;
+mod conn;
+mod dial;
+mod dns;
+mod exchange;
+mod failure;
+mod hyper_client;
+mod network;
+mod resolver;
+mod slots;
+mod tls;
+
+pub use classify::{Judge, PathError, SHED_WITHIN};
+pub use exchange::{
+    Answer, Call, Client, Exchange, FAULT_HEADER, KEPT_BODY, REQUEST_HEADER, RequestId,
+};
+pub use hyper_client::{ClientSetup, HyperClient, MemberSetup, Session};
+pub use network::{Network, NetworkError, Wiring};
+pub use resolver::VirtualResolver;
+
+pub(crate) use dial::{Broken, one_shot};
+pub(crate) use failure::of_handshake_in_words;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! Everything that is needed to reach the services, and the one place where the guard is asked.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, OnceLock},
+};
+
+use hyper::header::{HeaderName, HeaderValue};
+use tokio::time::Instant;
+
+use super::{
+    resolver::{Upstream, VirtualResolver},
+    tls::Tls,
+};
+use crate::{
+    guard::Guard,
+    measure::Outcome,
+    plan::{Plan, ServiceId, ServicePlan},
+    seed::Seed,
+};
+
+/// What was put between clients and services.
+#[derive(Debug, Clone, Default)]
+pub struct Wiring {
+    /// Our DNS server; without one, names are resolved by the system.
+    pub dns: Option<SocketAddr>,
+    /// For each service, the address of the visitors' link where one is interposed.
+    pub visitors: Vec<Option<SocketAddr>>,
+}
+
+/// Why the services of a plan cannot be reached by any means.
+#[derive(Debug, thiserror::Error)]
+#[error("service `{service}`: {why}")]
+pub struct NetworkError {
+    /// Which service.
+    pub service: String,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// The way to the services. Made once, shared by all workers and never changed.
+#[derive(Debug)]
+pub struct Network {
+    guard: Guard,
+    endpoints: Vec<Endpoint>,
+    dns: Option<SocketAddr>,
+    seed: Seed,
+    blocked: OnceLock<String>,
+}
+
+/// One service, ready to be dialled.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    /// In lower case, without a final dot.
+    host: String,
+    /// Its address, when nobody need be asked for it.
+    literal: Option<IpAddr>,
+    port: u16,
+    at: Option<SocketAddr>,
+    in_zone: bool,
+    link: Option<SocketAddr>,
+    pub(super) tls: Option<Tls>,
+    /// What the Host header says.
+    pub(super) authority: HeaderValue,
+    /// The service's own headers.
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Network {
+    /// Reads certificate files and prepares what is sent to every service.
+    ///
+    /// # Errors
+    /// [`NetworkError`] for an unreadable or unusable file, or a header that HTTP forbids.
+    pub fn new(plan: &Plan, wiring: Wiring) -> Result<Arc<Self>, NetworkError> {
+        let endpoints = plan
+            .services
+            .iter()
+            .enumerate()
+            .map(|(index, service)| {
+                let link = wiring.visitors.get(index).copied().flatten();
+                Endpoint::new(service, link).map_err(|why| NetworkError {
+                    service: service.name.clone(),
+                    why,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Arc::new(Self {
+            guard: plan.guard.clone(),
+            endpoints,
+            dns: wiring.dns,
+            seed: plan.seed,
+            blocked: OnceLock::new(),
+        }))
+    }
+
+    /// The first connect that the guard refused, if any: the run is to be stopped then.
+    #[must_use]
+    pub fn blocked(&self) -> Option<String> {
+        self.blocked.get().cloned()
+    }
+
+    /// Whether any service is reached through a link of ours, which costs two more descriptors.
+    #[must_use]
+    pub fn is_interposed(&self) -> bool {
+        self.endpoints.iter().any(|e| e.link.is_some())
+    }
+
+    /// The seed of resolver number `index` of members `who`.
+    pub(super) fn resolver_seed(&self, who: usize, index: u64) -> Seed {
+        let seed = self.seed.named("virtual resolvers");
+        seed.indexed(who as u64).indexed(index)
+    }
+
+    pub(super) fn upstream(&self) -> Upstream {
+        Upstream::new(self.dns)
+    }
+
+    pub(super) fn endpoint(&self, service: ServiceId) -> &Endpoint {
+        &self.endpoints[usize::from(service.0)]
+    }
+
+    /// Where a visitor dials. The name is resolved first, where clients would resolve one, even
+    /// if the address is then replaced by that of the visitors' link: so DNS faults meet visitors
+    /// in either case. The guard is asked about what the name resolved to; a link is a listener
+    /// of ours, which asks the guard about its upstream itself.
+    pub(super) async fn visitors_address(
+        &self,
+        service: ServiceId,
+        resolver: &VirtualResolver,
+        upstream: &Upstream,
+        deadline: Instant,
+    ) -> Result<SocketAddr, Outcome> {
+        let endpoint = self.endpoint(service);
+        let real = endpoint.real_address(resolver, upstream, deadline).await?;
+        self.allow(real)?;
+        Ok(endpoint.link.unwrap_or(real))
+    }
+
+    /// Where the service really is, past any link of ours: for readiness.
+    pub(super) async fn real_address(
+        &self,
+        service: ServiceId,
+        resolver: &VirtualResolver,
+        upstream: &Upstream,
+        deadline: Instant,
+    ) -> Result<SocketAddr, Outcome> {
+        let endpoint = self.endpoint(service);
+        let real = match endpoint.at {
+            Some(at) => at,
+            None => endpoint.real_address(resolver, upstream, deadline).await?,
+        };
+        self.allow(real)?;
+        Ok(real)
+    }
+
+    /// Asks the guard and remembers a refusal.
+    pub(super) fn allow(&self, addr: SocketAddr) -> Result<(), Outcome> {
+        self.guard.check(addr).map_err(|refused| {
+            // only the first is kept
+            self.blocked.get_or_init(|| refused.to_string());
+            Outcome::Blocked
+        })
+    }
+}
+
+impl Endpoint {
+    fn new(service: &ServicePlan, link: Option<SocketAddr>) -> Result<Self, String> {
+        let host = service.host.trim_end_matches('.').to_ascii_lowercase();
+        let literal: Option<IpAddr> = match host.as_str() {
+            // never a question to a name server (RFC 6761 section 6.3)
+            "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
+            other => other.parse().ok(),
+        };
+        let shown = match literal {
+            Some(IpAddr::V6(ip)) => format!("[{ip}]"),
+            _ => host.clone(),
+        };
+        let usual = if service.https { 443 } else { 80 };
+        let authority = if service.port == usual {
+            shown
+        } else {
+            format!("{shown}:{}", service.port)
+        };
+        let headers = service
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                let wrong = || format!("header `{name}` is not one that HTTP allows");
+                let mut value = HeaderValue::from_str(value).map_err(|_| wrong())?;
+                value.set_sensitive(true);
+                let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+                Ok((name, value))
+            })
+            .collect::<Result<_, String>>()?;
+        Ok(Self {
+            literal,
+            port: service.port,
+            at: service.at,
+            in_zone: service.in_zone,
+            link,
+            tls: Tls::new(service)?,
+            authority: HeaderValue::from_str(&authority)
+                .map_err(|_| format!("`{authority}` cannot stand in a Host header"))?,
+            headers,
+            host,
+        })
+    }
+
+    /// The address by name or by `at`: a name in a zone of ours always resolves (and `at` then
+    /// gives the port), `at` alone stands for the address, anything else is resolved unless it is
+    /// an address already.
+    async fn real_address(
+        &self,
+        resolver: &VirtualResolver,
+        upstream: &Upstream,
+        deadline: Instant,
+    ) -> Result<SocketAddr, Outcome> {
+        match (self.at, self.literal) {
+            (at, _) if self.in_zone => {
+                let ip = resolver.resolve(&self.host, upstream, deadline).await?;
+                Ok(SocketAddr::new(ip, at.map_or(self.port, |at| at.port())))
+            }
+            (Some(at), _) => Ok(at),
+            (None, Some(ip)) => Ok(SocketAddr::new(ip, self.port)),
+            (None, None) => {
+                let ip = resolver.resolve(&self.host, upstream, deadline).await?;
+                Ok(SocketAddr::new(ip, self.port))
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Virtual resolvers: many small caches, as many real clients have, so that a DNS fault ramps in
+//! and leaks out over a TTL as it does in the world.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use hickory_proto::{
+    op::ResponseCode,
+    rr::{Name, RecordType},
+};
+use hickory_resolver::{
+    TokioResolver,
+    net::{DnsError, NetError},
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::dns::{self, Reply};
+use crate::{
+    measure::Outcome,
+    seed::{Seed, Stream},
+};
+
+/// The longest that an answer is kept, whatever its TTL says.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// Whom a resolver asks. One for each runtime: the system's resolver keeps tasks on it.
+#[derive(Debug)]
+pub(super) enum Upstream {
+    /// Our own DNS server, which answers for the zones and forwards the rest.
+    Server(SocketAddr),
+    /// The system's settings (`/etc/resolv.conf`, `/etc/hosts`), read by hickory.
+    System(Box<TokioResolver>),
+    /// The system's `getaddrinfo`, where there is nothing that hickory can read.
+    Libc,
+}
+
+impl Upstream {
+    /// The server given, or else the system.
+    pub(super) fn new(server: Option<SocketAddr>) -> Self {
+        if let Some(server) = server {
+            return Self::Server(server);
+        }
+        let built = TokioResolver::builder_tokio().and_then(|mut builder| {
+            // caching is the virtual resolvers' business
+            builder.options_mut().cache_size = 0;
+            builder.build()
+        });
+        match built {
+            Ok(resolver) => Self::System(Box::new(resolver)),
+            Err(_) => Self::Libc,
+        }
+    }
+}
+
+/// A stub resolver with a cache that honours TTLs, of negative answers too (RFC 2308). Failures of
+/// the server are not kept.
+///
+/// Of a new resolver's first answer for each name only a seeded part of the TTL is left, as if it
+/// had been asked before the run began: so the caches of a population do not expire all at once.
+#[derive(Debug)]
+pub struct VirtualResolver {
+    // never contended: a resolver belongs to one thread
+    inner: Mutex<Inner>,
+    phase: f64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    cache: HashMap<String, Entry>,
+    ids: Stream,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    answer: Result<IpAddr, Outcome>,
+    until: Instant,
+}
+
+/// An answer and how long it may be kept.
+type Fresh = (Result<IpAddr, Outcome>, Duration);
+
+impl VirtualResolver {
+    /// A resolver with an empty cache.
+    #[must_use]
+    pub fn new(seed: Seed) -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                cache: HashMap::new(),
+                ids: seed.named("query ids").stream(),
+            }),
+            phase: seed.named("phase").unit(),
+        }
+    }
+
+    /// The first address of `name` (lower case, no final dot), from the cache or from upstream.
+    /// IPv4 is preferred; IPv6 is asked for when there is none.
+    pub(super) async fn resolve(
+        &self,
+        name: &str,
+        upstream: &Upstream,
+        deadline: Instant,
+    ) -> Result<IpAddr, Outcome> {
+        if let Some(known) = self.cached(name, Instant::now()) {
+            return known;
+        }
+        let (answer, keep) = match upstream {
+            Upstream::Server(server) => self.ask_server(*server, name, deadline).await,
+            Upstream::System(resolver) => ask_system(resolver, name, deadline).await,
+            Upstream::Libc => ask_libc(name, deadline).await,
+        };
+        self.keep(name, answer, keep);
+        answer
+    }
+
+    fn cached(&self, name: &str, now: Instant) -> Option<Result<IpAddr, Outcome>> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = inner.cache.get(name)?;
+        (now < entry.until).then_some(entry.answer)
+    }
+
+    fn keep(&self, name: &str, answer: Result<IpAddr, Outcome>, ttl: Duration) {
+        if ttl.is_zero() {
+            return;
+        }
+        let now = Instant::now();
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let ttl = ttl.min(LONGEST);
+        let left = if inner.cache.contains_key(name) {
+            ttl
+        } else {
+            ttl.mul_f64(self.phase)
+        };
+        let until = now + left;
+        inner.cache.insert(name.to_owned(), Entry { answer, until });
+    }
+
+    fn query_id(&self) -> u16 {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.ids.bits() as u16
+    }
+
+    async fn ask_server(&self, server: SocketAddr, name: &str, deadline: Instant) -> Fresh {
+        let Ok(mut name) = Name::from_ascii(name) else {
+            return (Err(Outcome::DnsOther), Duration::ZERO);
+        };
+        name.set_fqdn(true);
+        let mut negative = u32::MAX;
+        for family in [RecordType::A, RecordType::AAAA] {
+            match dns::ask(server, &name, family, self.query_id(), deadline).await {
+                Reply::Addresses(addresses, ttl) => {
+                    let answer = addresses.first().copied().ok_or(Outcome::DnsNoData);
+                    return (answer, seconds(ttl));
+                }
+                Reply::NoData(ttl) => negative = negative.min(ttl),
+                Reply::NxDomain(ttl) => return (Err(Outcome::DnsNxdomain), seconds(ttl)),
+                Reply::Failed(outcome) => return (Err(outcome), Duration::ZERO),
+            }
+        }
+        (Err(Outcome::DnsNoData), seconds(negative))
+    }
+}
+
+fn seconds(ttl: u32) -> Duration {
+    Duration::from_secs(ttl.into())
+}
+
+async fn ask_system(resolver: &TokioResolver, name: &str, deadline: Instant) -> Fresh {
+    // the final dot keeps search domains out; `localhost` and hosts files know no dot
+    let asked = if name.contains('.') {
+        format!("{name}.")
+    } else {
+        name.to_owned()
+    };
+    let Ok(found) = timeout_at(deadline, resolver.lookup_ip(asked)).await else {
+        return (Err(Outcome::DnsTimeout), Duration::ZERO);
+    };
+    match found {
+        Ok(found) => {
+            let ttl = found
+                .valid_until()
+                .saturating_duration_since(Instant::now().into_std());
+            let first = found.iter().find(IpAddr::is_ipv4).or(found.iter().next());
+            (first.ok_or(Outcome::DnsNoData), ttl)
+        }
+        Err(error) => {
+            let ttl = match &error {
+                NetError::Dns(DnsError::NoRecordsFound(none)) => none.negative_ttl.unwrap_or(0),
+                _ => 0,
+            };
+            (Err(of_system(&error)), seconds(ttl))
+        }
+    }
+}
+
+fn of_system(error: &NetError) -> Outcome {
+    match error {
+        NetError::Timeout => Outcome::DnsTimeout,
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NXDomain => Outcome::DnsNxdomain,
+            ResponseCode::NoError => Outcome::DnsNoData,
+            ResponseCode::ServFail => Outcome::DnsServfail,
+            _ => Outcome::DnsOther,
+        },
+        NetError::Dns(DnsError::ResponseCode(ResponseCode::ServFail)) => Outcome::DnsServfail,
+        _ => Outcome::DnsOther,
+    }
+}
+
+async fn ask_libc(name: &str, deadline: Instant) -> Fresh {
+    let Ok(found) = timeout_at(deadline, tokio::net::lookup_host((name, 0))).await else {
+        return (Err(Outcome::DnsTimeout), Duration::ZERO);
+    };
+    let answer = match found {
+        Ok(addresses) => {
+            let all: Vec<_> = addresses.map(|a| a.ip()).collect();
+            let first = all.iter().find(|ip| ip.is_ipv4()).or(all.first());
+            first.copied().ok_or(Outcome::DnsNoData)
+        }
+        // getaddrinfo's reasons do not come through std; the commonest is that there is no name
+        Err(_) => Err(Outcome::DnsOther),
+    };
+    // getaddrinfo tells no TTL
+    (answer, Duration::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_are_kept_for_their_ttl_and_the_first_for_a_part_of_it() {
+        let resolver = VirtualResolver::new(Seed(7));
+        let phase = resolver.phase;
+        let ip: IpAddr = [127, 0, 0, 1].into();
+        let ttl = Duration::from_secs(100);
+        let start = Instant::now();
+        resolver.keep("a.test", Ok(ip), ttl);
+        let part = ttl.mul_f64(phase);
+        let just_before = start + part - Duration::from_millis(1);
+        assert_eq!(resolver.cached("a.test", just_before), Some(Ok(ip)));
+        assert_eq!(resolver.cached("a.test", start + part), None);
+
+        resolver.keep("a.test", Err(Outcome::DnsNxdomain), ttl);
+        let just_before = start + ttl - Duration::from_millis(1);
+        assert_eq!(
+            resolver.cached("a.test", just_before),
+            Some(Err(Outcome::DnsNxdomain)),
+            "negative answers are kept too, and the second for the whole TTL"
+        );
+        assert_eq!(resolver.cached("a.test", start + ttl), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn phases_spread_over_the_whole_ttl() {
+        let phases: Vec<f64> = (0..100)
+            .map(|k| VirtualResolver::new(Seed(1).indexed(k)).phase)
+            .collect();
+        for quarter in 0..4 {
+            let low = f64::from(quarter) / 4.0;
+            let inside = phases.iter().filter(|p| (low..low + 0.25).contains(*p));
+            assert!(inside.count() > 10, "quarter {quarter}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ttl_of_zero_is_not_kept() {
+        let resolver = VirtualResolver::new(Seed(7));
+        resolver.keep("a.test", Ok([127, 0, 0, 1].into()), Duration::ZERO);
+        assert_eq!(resolver.cached("a.test", Instant::now()), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! How many connections may be open at once, and the idle ones that may be used again. A request
+//! that finds no slot waits in line for one.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
+
+use super::conn::Conn;
+use crate::plan::ServiceId;
+
+/// Whose idle connection it is: the population's and the service's.
+pub(super) type Key = (u16, ServiceId);
+
+/// The slots of one worker.
+#[derive(Debug)]
+pub(super) struct Slots {
+    limit: usize,
+    open: Cell<usize>,
+    waiting: Cell<usize>,
+    idle: RefCell<Vec<(Key, Held)>>,
+    freed: Notify,
+}
+
+/// A slot, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Slot(Rc<Slots>);
+
+/// A connection and its slot.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) conn: Box<Conn>,
+    // after the connection, so that the descriptor is free before the slot is
+    _slot: Slot,
+}
+
+/// What a request was given.
+pub(super) enum Grant {
+    /// An idle connection.
+    Kept(Held),
+    /// Leave to open one.
+    Fresh(Slot),
+}
+
+impl Slots {
+    pub(super) fn new(limit: usize) -> Rc<Self> {
+        Rc::new(Self {
+            limit: limit.max(1),
+            open: Cell::new(0),
+            waiting: Cell::new(0),
+            idle: RefCell::new(Vec::new()),
+            freed: Notify::new(),
+        })
+    }
+
+    /// A connection or leave to open one; `None` when there was neither until the deadline.
+    pub(super) async fn acquire(self: &Rc<Self>, key: Key, deadline: Instant) -> Option<Grant> {
+        // who comes later does not overtake those who wait
+        if self.waiting.get() == 0
+            && let Some(grant) = self.try_acquire(key)
+        {
+            return Some(grant);
+        }
+        let _waiting = Waiting::new(&self.waiting);
+        timeout_at(deadline, async {
+            loop {
+                self.freed.notified().await;
+                if let Some(grant) = self.try_acquire(key) {
+                    return grant;
+                }
+            }
+        })
+        .await
+        .ok()
+    }
+
+    /// Keeps a connection for the next request of that key.
+    pub(super) fn keep(&self, key: Key, held: Held) {
+        self.idle.borrow_mut().push((key, held));
+        self.freed.notify_one();
+    }
+
+    fn try_acquire(self: &Rc<Self>, key: Key) -> Option<Grant> {
+        if let Some(held) = self.take_idle(|k| k == key) {
+            return Some(Grant::Kept(held));
+        }
+        if self.open.get() >= self.limit {
+            // an idle connection to elsewhere makes room
+            drop(self.take_idle(|_| true)?);
+        }
+        self.open.set(self.open.get() + 1);
+        Some(Grant::Fresh(Slot(Rc::clone(self))))
+    }
+
+    /// The youngest idle connection that fits: the least likely to have been closed meanwhile.
+    fn take_idle(&self, fits: impl Fn(Key) -> bool) -> Option<Held> {
+        let mut idle = self.idle.borrow_mut();
+        let at = idle.iter().rposition(|(key, _)| fits(*key))?;
+        Some(idle.remove(at).1)
+    }
+}
+
+impl Slot {
+    pub(super) fn holding(self, conn: Conn) -> Held {
+        Held {
+            conn: Box::new(conn),
+            _slot: self,
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+        self.0.freed.notify_one();
+    }
+}
+
+struct Waiting<'a>(&'a Cell<usize>);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a Cell<usize>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const KEY: Key = (0, ServiceId(0));
+
+    #[tokio::test(start_paused = true)]
+    async fn the_limit_holds_and_the_line_is_kept() {
+        let slots = Slots::new(1);
+        let soon = || Instant::now() + Duration::from_secs(1);
+        let first = slots.acquire(KEY, soon()).await;
+        assert!(matches!(first, Some(Grant::Fresh(_))));
+        assert!(slots.acquire(KEY, soon()).await.is_none(), "none was freed");
+
+        let order = RefCell::new(Vec::new());
+        let wait = async |name: &'static str| {
+            let grant = slots.acquire(KEY, soon()).await;
+            order.borrow_mut().push(name);
+            drop(grant);
+        };
+        tokio::join!(wait("a"), wait("b"), async { drop(first) }, wait("c"));
+        assert_eq!(*order.borrow(), ["a", "b", "c"]);
+        assert_eq!(slots.open.get(), 0);
+    }
+}

@@ -1,0 +1,196 @@
+//! Names: asked of a small DNS server that answers as it is told.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hickory_proto::{
+    op::{Message, OpCode, ResponseCode},
+    rr::{
+        Name, RData, Record, RecordType,
+        rdata::{A, SOA},
+    },
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UdpSocket,
+};
+
+use super::*;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Say {
+    Address([u8; 4], u32),
+    Code(ResponseCode),
+    NoData,
+    Truncated,
+    Nothing,
+}
+
+fn reply(question: &Message, say: Say) -> Vec<u8> {
+    let mut reply = Message::response(question.metadata.id, OpCode::Query);
+    let query = question.queries[0].clone();
+    let name = query.name.clone();
+    let is_a = query.query_type == RecordType::A;
+    reply.add_query(query);
+    match say {
+        Say::Address(ip, ttl) if is_a => {
+            reply.add_answer(Record::from_rdata(name, ttl, RData::A(A(ip.into()))));
+        }
+        Say::Code(code) => reply.metadata.response_code = code,
+        Say::Truncated => reply.metadata.truncation = true,
+        Say::Address(..) | Say::NoData | Say::Nothing => {
+            let root = Name::root();
+            let soa = SOA::new(root.clone(), root.clone(), 1, 1, 1, 1, 60);
+            reply.add_authority(Record::from_rdata(root, 60, RData::SOA(soa)));
+        }
+    }
+    reply.to_vec().expect("encodes")
+}
+
+/// Starts the server; `over_tcp` is what it says there. Counts the datagrams.
+async fn dns(over_udp: Say, over_tcp: Say) -> (SocketAddr, Arc<AtomicUsize>) {
+    let (udp, tcp) = loop {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let udp = udp.expect("a free port");
+        let addr = udp.local_addr().expect("bound");
+        // another test may have the same number for TCP
+        if let Ok(tcp) = TcpListener::bind(addr).await {
+            break (udp, tcp);
+        }
+    };
+    let addr = udp.local_addr().expect("bound");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    tokio::spawn(async move {
+        let mut buffer = [0; 1000];
+        while let Ok((length, from)) = udp.recv_from(&mut buffer).await {
+            count.fetch_add(1, Ordering::SeqCst);
+            let question = Message::from_vec(&buffer[..length]).expect("a question");
+            if over_udp != Say::Nothing {
+                // a stranger's answer comes first, and is to be ignored
+                let mut forged = question.clone();
+                forged.metadata.id = question.metadata.id.wrapping_add(1);
+                let forged = reply(&forged, Say::Address([127, 0, 0, 99], 60));
+                udp.send_to(&forged, from).await.expect("sent");
+                let answer = reply(&question, over_udp);
+                udp.send_to(&answer, from).await.expect("sent");
+            }
+        }
+    });
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = tcp.accept().await {
+            let length = stream.read_u16().await.expect("a length");
+            let mut bytes = vec![0; usize::from(length)];
+            stream.read_exact(&mut bytes).await.expect("a question");
+            let answer = reply(&Message::from_vec(&bytes).expect("a question"), over_tcp);
+            stream.write_u16(answer.len() as u16).await.expect("sent");
+            stream.write_all(&answer).await.expect("sent");
+        }
+    });
+    (addr, asked)
+}
+
+fn wired(dns: SocketAddr, link: Option<SocketAddr>) -> Wiring {
+    Wiring {
+        dns: Some(dns),
+        visitors: vec![link],
+    }
+}
+
+#[tokio::test]
+async fn each_answer_of_a_name_server_has_its_outcome() {
+    let server = Server::start(|_| answer(200, "", ""));
+    let here = Say::Address([127, 0, 0, 1], 60);
+    for (over_udp, over_tcp, timeout, expected) in [
+        (here, Say::Nothing, LONG, Outcome::Ok),
+        (Say::Truncated, here, LONG, Outcome::Ok),
+        (
+            Say::Code(ResponseCode::NXDomain),
+            here,
+            LONG,
+            Outcome::DnsNxdomain,
+        ),
+        (
+            Say::Code(ResponseCode::ServFail),
+            here,
+            LONG,
+            Outcome::DnsServfail,
+        ),
+        (
+            Say::Code(ResponseCode::Refused),
+            here,
+            LONG,
+            Outcome::DnsOther,
+        ),
+        (Say::NoData, here, LONG, Outcome::DnsNoData),
+        (Say::Nothing, here, SHORT, Outcome::DnsTimeout),
+        (
+            Say::Address([192, 0, 2, 7], 60),
+            here,
+            LONG,
+            Outcome::Blocked,
+        ),
+    ] {
+        let (dns, _) = dns(over_udp, over_tcp).await;
+        let network = network(service("portal.test", server.addr.port()), wired(dns, None));
+        let exchange = once(&network, timeout).await;
+        assert_eq!(outcome(&exchange), expected, "{over_udp:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_datagram_is_sent_again() {
+    let (dns, asked) = dns(Say::Nothing, Say::Nothing).await;
+    let network = network(service("portal.test", 80), wired(dns, None));
+    let exchange = once(&network, Duration::from_millis(1200)).await;
+    assert_eq!(outcome(&exchange), Outcome::DnsTimeout);
+    assert!(asked.load(Ordering::SeqCst) >= 2);
+}
+
+#[tokio::test]
+async fn a_visitors_link_does_not_hide_a_lost_name() {
+    let link = Server::start(|_| answer(200, "", ""));
+    let (good, asked) = dns(Say::Address([127, 0, 0, 1], 60), Say::Nothing).await;
+    let (lost, _) = dns(Say::Code(ResponseCode::NXDomain), Say::Nothing).await;
+    let mut portal = service("portal.test", 80);
+    portal.in_zone = true;
+    portal.at = Some(([127, 0, 0, 1], 1).into());
+    let network_lost = network(portal.clone(), wired(lost, Some(link.addr)));
+    assert_eq!(
+        outcome(&once(&network_lost, LONG).await),
+        Outcome::DnsNxdomain
+    );
+    assert_eq!(link.connections(), 0);
+    let network_good = network(portal.clone(), wired(good, Some(link.addr)));
+    assert_eq!(outcome(&once(&network_good, LONG).await), Outcome::Ok);
+    assert_eq!(link.seen()[0].header("host"), Some("portal.test"));
+
+    // where `at` stands for the address of a name outside our zones, nobody asks for the name
+    let before = asked.load(Ordering::SeqCst);
+    portal.in_zone = false;
+    let direct = network(portal, wired(good, Some(link.addr)));
+    assert_eq!(outcome(&once(&direct, LONG).await), Outcome::Ok);
+    assert_eq!(asked.load(Ordering::SeqCst), before);
+}
+
+#[tokio::test]
+async fn the_zones_address_takes_the_port_of_at() {
+    let server = Server::start(|_| answer(200, "", ""));
+    let (dns, asked) = dns(Say::Address([127, 0, 0, 1], 600), Say::Nothing).await;
+    let mut portal = service("Portal.Test.", 80);
+    portal.in_zone = true;
+    portal.at = Some(server.addr);
+    let network = network(portal, wired(dns, None));
+    let client = client(&network, Reuse::None, 10);
+    for _ in 0..3 {
+        let exchange = client.send(&mut client.session(0, 0), call(LONG)).await;
+        assert_eq!(outcome(&exchange), Outcome::Ok);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "the cache answers");
+}
+
+#[tokio::test]
+async fn localhost_needs_no_server() {
+    let server = Server::start(|_| answer(200, "", ""));
+    let network = network(service("localhost", server.addr.port()), Wiring::default());
+    assert_eq!(outcome(&once(&network, LONG).await), Outcome::Ok);
+}

@@ -1,0 +1,87 @@
+//! How much of a fault is in force, whom it meets, and how many it met.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::{plan::FaultPlan, seed::Seed, units::Ratio};
+
+/// The lasting state of one fault: it outlives its injections, so that a fault that comes and goes
+/// keeps one count and meets the same things again.
+#[derive(Debug)]
+pub(super) struct Dose {
+    name: String,
+    seed: Seed,
+    share: Ratio,
+    /// The level's `f64`, as bits.
+    level: AtomicU64,
+    hits: AtomicU64,
+    arrivals: AtomicU64,
+}
+
+impl Dose {
+    pub(super) fn new(fault: &FaultPlan, seed: Seed) -> Self {
+        Self {
+            name: fault.name.clone(),
+            seed: seed.named(&fault.name),
+            share: fault.share,
+            level: AtomicU64::new(Ratio::ONE.get().to_bits()),
+            hits: AtomicU64::new(0),
+            arrivals: AtomicU64::new(0),
+        }
+    }
+
+    /// The fault's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The fault's own seed.
+    pub(super) const fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// The share as the plan has it.
+    pub(super) const fn share(&self) -> Ratio {
+        self.share
+    }
+
+    /// The level that is in force now.
+    pub(super) fn level(&self) -> Ratio {
+        Ratio::new(f64::from_bits(self.level.load(Relaxed))).unwrap_or(Ratio::ONE)
+    }
+
+    pub(super) fn set_level(&self, level: Ratio) {
+        self.level.store(level.get().to_bits(), Relaxed);
+    }
+
+    /// The share that is in force now: the plan's, scaled by the level.
+    pub(super) fn current_share(&self) -> Ratio {
+        self.share.of(self.level())
+    }
+
+    /// Whether `share` of what is numbered holds the one numbered `n`. As a share grows, those in
+    /// it stay in it.
+    pub(super) fn holds_nth(&self, n: u64, share: Ratio) -> bool {
+        self.seed.indexed(n).falls_in(share)
+    }
+
+    /// Whether the share in force holds the request with this id.
+    pub(super) fn holds_id(&self, id: &str) -> bool {
+        self.seed.named(id).falls_in(self.current_share())
+    }
+
+    /// Whether the share in force holds the next arrival, where order is all there is to go by.
+    pub(super) fn holds_next(&self) -> bool {
+        let n = self.arrivals.fetch_add(1, Relaxed);
+        self.holds_nth(n, self.current_share())
+    }
+
+    /// It met one more.
+    pub(super) fn hit(&self) {
+        self.hits.fetch_add(1, Relaxed);
+    }
+
+    /// How many it met.
+    pub(super) fn hits(&self) -> u64 {
+        self.hits.load(Relaxed)
+    }
+}

@@ -1,0 +1,397 @@
+//! All planes of a run behind one face.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use super::{
+    BindError, FaultError, Injector, ProcessControl, Removal,
+    dns::{DnsInjector, DnsServer},
+    dose::Dose,
+    http::HttpInjector,
+    process::{ProcessInjector, Processes},
+    tcp::{Link, TcpInjector},
+};
+use crate::{
+    plan::{FaultPlan, PlacePlan, Plan},
+    scenario::model::Effect,
+    time::{Clock, Offset},
+    units::Ratio,
+};
+
+/// The fault planes of a run: every listener that it needs, and every fault of its plan.
+///
+/// All methods take `&self` and may be called at once from several tasks; those about the same
+/// fault wait for each other.
+pub struct Planes {
+    visitors: Vec<Option<SocketAddr>>,
+    links: Vec<Arc<Link>>,
+    dns: Option<Arc<DnsServer>>,
+    processes: Arc<Processes>,
+    faults: Vec<Slot>,
+    /// Since when each fault is in force, by order of injection.
+    order: Mutex<BTreeMap<u64, (usize, Offset)>>,
+    clock: Clock,
+    over: AtomicBool,
+}
+
+struct Slot {
+    name: String,
+    injector: Box<dyn Injector>,
+    /// Held while the fault is put in or taken out; its place in the order while in force.
+    state: tokio::sync::Mutex<State>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Not in force.
+    Out,
+    /// In force; its place in the order.
+    In(u64),
+    /// Injection or removal failed: it may be in force, and a removal is owed.
+    Owed(u64),
+}
+
+impl Planes {
+    /// Binds every link, and the DNS server if a zone or a fault needs it, and begins to serve.
+    /// No fault is in force yet. The tokio runtime that this is called in runs it all: it should
+    /// have several threads, or links and dispatcher wait for each other.
+    ///
+    /// # Errors
+    /// When an address is taken, or a fault cannot be carried out where it is placed.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn bind(plan: Arc<Plan>, clock: Clock) -> Result<Self, BindError> {
+        let mut visitors = vec![None; plan.services.len()];
+        let mut links = Vec::with_capacity(plan.links.len());
+        for link_plan in &plan.links {
+            let link = Link::bind(link_plan, &plan.guard)?;
+            if link_plan.visitors
+                && let Some(slot) = visitors.get_mut(usize::from(link_plan.to.0))
+            {
+                *slot = Some(link.addr());
+            }
+            links.push(Arc::new(link));
+        }
+        let asked = |fault: &FaultPlan| matches!(fault.place, PlacePlan::Dns { .. });
+        let dns = if plan.zones.is_empty() && !plan.faults.iter().any(asked) {
+            None
+        } else {
+            Some(Arc::new(DnsServer::bind(&plan.zones)?))
+        };
+        let mut planes = Self {
+            visitors,
+            links,
+            dns,
+            processes: Arc::default(),
+            faults: Vec::with_capacity(plan.faults.len()),
+            order: Mutex::default(),
+            clock,
+            over: AtomicBool::new(false),
+        };
+        for fault in &plan.faults {
+            let dose = Arc::new(Dose::new(fault, plan.seed));
+            let slot = Slot {
+                name: fault.name.clone(),
+                injector: planes.injector(fault, dose)?,
+                state: tokio::sync::Mutex::new(State::Out),
+            };
+            planes.faults.push(slot);
+        }
+        Ok(planes)
+    }
+
+    fn injector(&self, fault: &FaultPlan, dose: Arc<Dose>) -> Result<Box<dyn Injector>, BindError> {
+        let misplaced = |detail: String| BindError::Misplaced {
+            fault: fault.name.clone(),
+            at: fault.at.clone(),
+            detail,
+        };
+        let link = |index: usize| {
+            let link = self.links.get(index).cloned();
+            link.ok_or_else(|| misplaced(format!("there is no link number {index}")))
+        };
+        Ok(match (&fault.place, &fault.effect) {
+            (PlacePlan::Link { link: index, .. }, Effect::Tcp(effect)) => {
+                Box::new(TcpInjector::new(link(*index)?, dose, effect.clone()))
+            }
+            (PlacePlan::Link { link: index, .. }, Effect::Http(effect)) => {
+                let prepared = HttpInjector::prepare(link(*index)?, dose, effect);
+                Box::new(prepared.map_err(misplaced)?)
+            }
+            (PlacePlan::Dns { name, zone }, Effect::Dns(effect)) => {
+                let server = self.dns.clone();
+                let server = server.ok_or_else(|| misplaced("there is no DNS server".into()))?;
+                Box::new(DnsInjector::prepare(server, dose, name, *zone, *effect)?)
+            }
+            (PlacePlan::Process(service), Effect::Process(effect)) => {
+                let processes = Arc::clone(&self.processes);
+                Box::new(ProcessInjector::new(processes, *service, *effect, dose))
+            }
+            (
+                PlacePlan::Link { .. } | PlacePlan::Dns { .. } | PlacePlan::Process(_),
+                Effect::Http(_) | Effect::Tcp(_) | Effect::Dns(_) | Effect::Process(_),
+            ) => return Err(misplaced("its effect belongs to another plane".into())),
+        })
+    }
+
+    /// For each service, where its visitors' link listens, if there is one.
+    #[must_use]
+    pub fn visitors(&self) -> Vec<Option<SocketAddr>> {
+        self.visitors.clone()
+    }
+
+    /// Where each link of the plan listens.
+    #[must_use]
+    pub fn links(&self) -> Vec<SocketAddr> {
+        self.links.iter().map(|link| link.addr()).collect()
+    }
+
+    /// Where the fault DNS server listens (UDP and TCP), if there is one.
+    #[must_use]
+    pub fn dns(&self) -> Option<SocketAddr> {
+        self.dns.as_ref().map(|dns| dns.addr())
+    }
+
+    /// Gives power over the launched processes; needed before a process fault is injected. The
+    /// first one given stays.
+    pub fn set_process_control(&self, control: Arc<dyn ProcessControl>) {
+        self.processes.set_control(control);
+    }
+
+    /// Puts a fault in at `level`; when this returns it is in force. A fault that is in force
+    /// already is merely levelled.
+    ///
+    /// # Errors
+    /// When it did not take effect: then what was done of it is undone.
+    pub async fn inject(&self, fault: usize, level: Ratio) -> Result<(), FaultError> {
+        let slot = self.slot(fault)?;
+        let mut state = slot.state.lock().await;
+        if self.over.load(Relaxed) {
+            return Err(FaultError::ShutDown);
+        }
+        match *state {
+            State::In(_) => return slot.injector.level(level).await,
+            State::Owed(place) => {
+                slot.injector.remove().await?;
+                self.forget(place);
+                *state = State::Out;
+            }
+            State::Out => {}
+        }
+        // noted before it is done: whatever happens from here on, it will be undone
+        let place = self.note(fault);
+        *state = State::Owed(place);
+        match slot.injector.inject(level).await {
+            Ok(()) => {
+                *state = State::In(place);
+                Ok(())
+            }
+            Err(error) => {
+                if slot.injector.remove().await.is_ok() {
+                    self.forget(place);
+                    *state = State::Out;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Changes how much of a fault is in force: a part of its share or, for TCP latency, of its
+    /// amount.
+    ///
+    /// # Errors
+    /// When it is not in force, or the change did not take effect.
+    pub async fn level(&self, fault: usize, level: Ratio) -> Result<(), FaultError> {
+        let slot = self.slot(fault)?;
+        let state = slot.state.lock().await;
+        match *state {
+            State::In(_) => slot.injector.level(level).await,
+            State::Out | State::Owed(_) => Err(FaultError::NotInForce {
+                fault: slot.name.clone(),
+            }),
+        }
+    }
+
+    /// Takes a fault out, releases what it holds, and looks whether it is gone. A fault that is
+    /// not in force is gone.
+    ///
+    /// # Errors
+    /// When it is known to be still in force; it may be tried again.
+    pub async fn remove(&self, fault: usize) -> Result<Removal, FaultError> {
+        let slot = self.slot(fault)?;
+        let mut state = slot.state.lock().await;
+        let (State::In(place) | State::Owed(place)) = *state else {
+            return Ok(Removal::verified("it was not in force"));
+        };
+        *state = State::Owed(place);
+        let removal = slot.injector.remove().await?;
+        *state = State::Out;
+        self.forget(place);
+        Ok(removal)
+    }
+
+    /// Takes every fault out that is in force, the last one injected first; what became of each.
+    pub async fn remove_all(&self) -> Vec<(usize, Result<Removal, FaultError>)> {
+        let mut results = Vec::new();
+        let in_force = self.in_force();
+        for (fault, _) in in_force.into_iter().rev() {
+            results.push((fault, self.remove(fault).await));
+        }
+        results
+    }
+
+    /// The faults in force (or owed a removal), in order of injection, and since when.
+    #[must_use]
+    pub fn in_force(&self) -> Vec<(usize, Offset)> {
+        self.order().values().copied().collect()
+    }
+
+    /// How many requests, connections or questions a fault met so far; 0 for an unknown one.
+    #[must_use]
+    pub fn hits(&self, fault: usize) -> u64 {
+        let slot = self.faults.get(fault);
+        slot.map_or(0, |slot| slot.injector.hits())
+    }
+
+    /// Takes all faults out, closes every listener and connection, and waits until all tasks have
+    /// ended. Nothing can be injected any more.
+    pub async fn shutdown(&self) {
+        self.over.store(true, Relaxed);
+        // the listeners go anyway; what lies outside this process (a stopped one) must not stay
+        self.remove_all().await;
+        for link in &self.links {
+            link.shut_down().await;
+        }
+        if let Some(dns) = &self.dns {
+            dns.shut_down().await;
+        }
+    }
+
+    fn slot(&self, index: usize) -> Result<&Slot, FaultError> {
+        self.faults.get(index).ok_or(FaultError::Unknown { index })
+    }
+
+    fn order(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, (usize, Offset)>> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, fault: usize) -> u64 {
+        let mut order = self.order();
+        let place = order.last_key_value().map_or(0, |(last, _)| last + 1);
+        order.insert(place, (fault, self.clock.now()));
+        place
+    }
+
+    fn forget(&self, place: u64) {
+        self.order().remove(&place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fault::fixtures::{fault, http_fault, link, nowhere, plan},
+        plan::{ServiceId, ServicePlan, TlsPlan},
+        scenario::model::{DnsEffect, HttpAction, TcpEffect},
+    };
+
+    fn service() -> ServicePlan {
+        ServicePlan {
+            name: "portal".into(),
+            https: false,
+            host: "portal.test".into(),
+            port: 80,
+            at: None,
+            in_zone: false,
+            health: None,
+            capacity: None,
+            headers: Vec::new(),
+            tls: TlsPlan::default(),
+            features: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn visitors_are_told_where_to_go() {
+        let upstream = nowhere().await;
+        let mut visitors = link(upstream, true);
+        visitors.visitors = true;
+        visitors.to = ServiceId(1);
+        let links = vec![link(upstream, false), visitors];
+        let mut plan = plan(links, Vec::new(), Vec::new());
+        plan.services = vec![service(), service()];
+        let planes = Planes::bind(Arc::new(plan), Clock::start()).expect("it binds");
+        assert_eq!(planes.visitors(), [None, Some(planes.links()[1])]);
+        assert_eq!(planes.dns(), None, "nothing asks for a DNS server");
+        planes.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn effects_belong_to_their_planes() {
+        let upstream = nowhere().await;
+        let bad_status = HttpAction::Status {
+            code: 7,
+            headers: Vec::new(),
+            body: String::new(),
+        };
+        let dns = PlacePlan::Dns {
+            name: "portal.test".into(),
+            zone: false,
+        };
+        let far = PlacePlan::Link {
+            link: 9,
+            feature: None,
+        };
+        for (http, misplaced) in [
+            (true, http_fault("f", &[], bad_status)),
+            (false, http_fault("f", &[], HttpAction::Hang)),
+            (true, fault("f", dns.clone(), Effect::Tcp(TcpEffect::Down))),
+            (true, fault("f", far, Effect::Tcp(TcpEffect::Down))),
+        ] {
+            let plan = plan(vec![link(upstream, http)], Vec::new(), vec![misplaced]);
+            let error = Planes::bind(Arc::new(plan), Clock::start()).err();
+            assert!(
+                matches!(error, Some(BindError::Misplaced { .. })),
+                "{error:?}"
+            );
+        }
+        let lost = fault("f", dns, Effect::Dns(DnsEffect::Drop));
+        let plan = plan(Vec::new(), Vec::new(), vec![lost]);
+        let planes = Planes::bind(Arc::new(plan), Clock::start()).expect("it binds");
+        assert!(planes.dns().is_some(), "a fault asks for it");
+        planes.shutdown().await;
+        let late = planes.inject(0, Ratio::ONE).await;
+        assert!(matches!(late, Err(FaultError::ShutDown)));
+    }
+
+    #[tokio::test]
+    async fn levels_are_for_what_is_in_force() {
+        let down = crate::fault::fixtures::on_link("f", Effect::Tcp(TcpEffect::Down));
+        let plan = plan(vec![link(nowhere().await, false)], Vec::new(), vec![down]);
+        let planes = Planes::bind(Arc::new(plan), Clock::start()).expect("it binds");
+        let early = planes.level(0, Ratio::ONE).await;
+        assert!(matches!(early, Err(FaultError::NotInForce { .. })));
+        assert!(planes.remove(0).await.expect("nothing to do").verified);
+
+        let addr = planes.links()[0];
+        let refuses = async || tokio::net::TcpStream::connect(addr).await.is_err();
+        planes.inject(0, Ratio::ZERO).await.expect("injected");
+        assert!(!refuses().await, "none of it is in force yet");
+        planes.level(0, Ratio::ONE).await.expect("levelled");
+        assert!(refuses().await);
+        planes.level(0, Ratio::ZERO).await.expect("levelled");
+        assert!(!refuses().await);
+        // what a shutdown finds in force goes with it
+        planes.shutdown().await;
+        assert_eq!(planes.in_force(), []);
+        assert!(refuses().await);
+    }
+}

@@ -1,0 +1,225 @@
+//! The process plane: signals to launched processes, through whoever launched them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::{FaultError, Injector, Removal, dose::Dose};
+use crate::{plan::ServiceId, scenario::model::ProcessEffect, units::Ratio};
+
+/// What a process is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessState {
+    /// It runs (or could).
+    Running,
+    /// It is stopped by a signal.
+    Stopped,
+    /// There is none.
+    Gone,
+}
+
+/// A signal could not be delivered, or a process not be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct ProcessFailure {
+    /// Why.
+    pub detail: String,
+}
+
+/// Power over launched processes: each call means the whole process group of a service.
+#[async_trait]
+pub trait ProcessControl: Send + Sync {
+    /// SIGKILL; returns when the signal was delivered.
+    ///
+    /// # Errors
+    /// When it was not.
+    async fn kill(&self, service: ServiceId) -> Result<(), ProcessFailure>;
+
+    /// SIGSTOP.
+    ///
+    /// # Errors
+    /// When it was not delivered.
+    async fn pause(&self, service: ServiceId) -> Result<(), ProcessFailure>;
+
+    /// SIGCONT.
+    ///
+    /// # Errors
+    /// When it was not delivered.
+    async fn resume(&self, service: ServiceId) -> Result<(), ProcessFailure>;
+
+    /// What it is doing now.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    async fn state(&self, service: ServiceId) -> Result<ProcessState, ProcessFailure>;
+}
+
+/// Stopping and continuing take effect asynchronously; this long is waited to see it.
+const SEEN_WITHIN: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// What the process faults of a run share.
+#[derive(Default)]
+pub(super) struct Processes {
+    control: OnceLock<Arc<dyn ProcessControl>>,
+    /// How many faults pause each service now: only the last one's removal resumes it.
+    paused: tokio::sync::Mutex<HashMap<ServiceId, usize>>,
+}
+
+impl Processes {
+    /// Gives power over the processes; the first one given stays.
+    pub(super) fn set_control(&self, control: Arc<dyn ProcessControl>) {
+        let _ = self.control.set(control);
+    }
+}
+
+/// A fault on a launched process. It has neither share nor level: it is or it is not.
+pub(super) struct ProcessInjector {
+    processes: Arc<Processes>,
+    service: ServiceId,
+    effect: ProcessEffect,
+    dose: Arc<Dose>,
+}
+
+impl ProcessInjector {
+    pub(super) const fn new(
+        processes: Arc<Processes>,
+        service: ServiceId,
+        effect: ProcessEffect,
+        dose: Arc<Dose>,
+    ) -> Self {
+        Self {
+            processes,
+            service,
+            effect,
+            dose,
+        }
+    }
+
+    fn not_injected(&self, detail: impl Into<String>) -> FaultError {
+        FaultError::NotInjected {
+            fault: self.dose.name().to_owned(),
+            detail: detail.into(),
+        }
+    }
+
+    fn not_removed(&self, detail: impl Into<String>) -> FaultError {
+        FaultError::NotRemoved {
+            fault: self.dose.name().to_owned(),
+            detail: detail.into(),
+        }
+    }
+
+    fn control(&self) -> Option<&Arc<dyn ProcessControl>> {
+        self.processes.control.get()
+    }
+
+    /// Waits until the process is as wanted; what it was at last.
+    async fn watch(
+        &self,
+        control: &dyn ProcessControl,
+        wanted: impl Fn(ProcessState) -> bool,
+    ) -> Result<ProcessState, ProcessFailure> {
+        let deadline = Instant::now() + SEEN_WITHIN;
+        loop {
+            let state = control.state(self.service).await?;
+            if wanted(state) || Instant::now() >= deadline {
+                return Ok(state);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn pause(&self, control: &dyn ProcessControl) -> Result<(), FaultError> {
+        let mut paused = self.processes.paused.lock().await;
+        control
+            .pause(self.service)
+            .await
+            .map_err(|error| self.not_injected(error.detail))?;
+        // from here on a resume is owed, whatever is seen
+        *paused.entry(self.service).or_default() += 1;
+        let state = self
+            .watch(control, |state| state != ProcessState::Running)
+            .await
+            .map_err(|error| self.not_injected(error.detail))?;
+        match state {
+            ProcessState::Stopped => Ok(()),
+            ProcessState::Running => Err(self.not_injected("the process still runs after SIGSTOP")),
+            ProcessState::Gone => Err(self.not_injected("there is no such process")),
+        }
+    }
+
+    async fn resume(&self, control: &dyn ProcessControl) -> Result<Removal, FaultError> {
+        let mut paused = self.processes.paused.lock().await;
+        let others = match paused.get_mut(&self.service) {
+            None => return Ok(Removal::verified("it was not in force")),
+            Some(count) => *count - 1,
+        };
+        if others > 0 {
+            paused.insert(self.service, others);
+            let detail = format!("gone; {others} other faults still pause the process");
+            return Ok(Removal::verified(detail));
+        }
+        let failed = |error: ProcessFailure| self.not_removed(error.detail);
+        if control.state(self.service).await.map_err(failed)? == ProcessState::Stopped {
+            control.resume(self.service).await.map_err(failed)?;
+        }
+        let state = self
+            .watch(control, |state| state != ProcessState::Stopped)
+            .await
+            .map_err(failed)?;
+        match state {
+            ProcessState::Stopped => Err(self.not_removed("the process is stopped after SIGCONT")),
+            ProcessState::Running => {
+                paused.remove(&self.service);
+                Ok(Removal::verified("gone; the process is not stopped"))
+            }
+            ProcessState::Gone => {
+                paused.remove(&self.service);
+                Ok(Removal::verified("gone, and so is the process"))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Injector for ProcessInjector {
+    async fn inject(&self, _: Ratio) -> Result<(), FaultError> {
+        let control = self
+            .control()
+            .ok_or_else(|| self.not_injected("nothing was launched that could be signalled"))?;
+        match self.effect {
+            ProcessEffect::Kill => control
+                .kill(self.service)
+                .await
+                .map_err(|error| self.not_injected(error.detail))?,
+            ProcessEffect::Pause => self.pause(control.as_ref()).await?,
+        }
+        self.dose.hit();
+        Ok(())
+    }
+
+    async fn level(&self, _: Ratio) -> Result<(), FaultError> {
+        Ok(())
+    }
+
+    async fn remove(&self) -> Result<Removal, FaultError> {
+        match (self.effect, self.control()) {
+            (ProcessEffect::Kill, _) => Ok(Removal::verified("an instant: nothing stays behind")),
+            (ProcessEffect::Pause, None) => Ok(Removal::verified("it was not in force")),
+            (ProcessEffect::Pause, Some(control)) => self.resume(control.as_ref()).await,
+        }
+    }
+
+    fn hits(&self) -> u64 {
+        self.dose.hits()
+    }
+}
+
+#[cfg(test)]
+mod tests;

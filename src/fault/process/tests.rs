@@ -1,0 +1,182 @@
+//! The process plane, with a double in place of real processes.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    fault::{
+        FaultError, Planes, ProcessControl, ProcessFailure, ProcessState,
+        fixtures::{fault, plan},
+    },
+    plan::{FaultPlan, PlacePlan, ServiceId},
+    scenario::model::{Effect, ProcessEffect},
+    time::Clock,
+    units::Ratio,
+};
+
+/// Processes that can be made deaf to signals.
+#[derive(Default)]
+struct Double {
+    states: Mutex<HashMap<ServiceId, ProcessState>>,
+    deaf: Mutex<bool>,
+    heard: Mutex<Vec<&'static str>>,
+}
+
+impl Double {
+    fn states(&self) -> MutexGuard<'_, HashMap<ServiceId, ProcessState>> {
+        self.states.lock().expect("no panic")
+    }
+
+    fn set(&self, service: ServiceId, state: ProcessState) {
+        self.states().insert(service, state);
+    }
+
+    fn signal(&self, name: &'static str, service: ServiceId, state: ProcessState) {
+        self.heard.lock().expect("no panic").push(name);
+        if !*self.deaf.lock().expect("no panic") {
+            self.set(service, state);
+        }
+    }
+
+    fn heard(&self) -> Vec<&'static str> {
+        self.heard.lock().expect("no panic").clone()
+    }
+}
+
+#[async_trait]
+impl ProcessControl for Double {
+    async fn kill(&self, service: ServiceId) -> Result<(), ProcessFailure> {
+        if self.state(service).await? == ProcessState::Gone {
+            return Err(ProcessFailure {
+                detail: "no such process".into(),
+            });
+        }
+        self.signal("kill", service, ProcessState::Gone);
+        Ok(())
+    }
+
+    async fn pause(&self, service: ServiceId) -> Result<(), ProcessFailure> {
+        self.signal("pause", service, ProcessState::Stopped);
+        Ok(())
+    }
+
+    async fn resume(&self, service: ServiceId) -> Result<(), ProcessFailure> {
+        self.signal("resume", service, ProcessState::Running);
+        Ok(())
+    }
+
+    async fn state(&self, service: ServiceId) -> Result<ProcessState, ProcessFailure> {
+        let states = self.states();
+        Ok(states
+            .get(&service)
+            .copied()
+            .unwrap_or(ProcessState::Running))
+    }
+}
+
+const PORTAL: ServiceId = ServiceId(0);
+
+fn on_process(name: &str, effect: ProcessEffect) -> FaultPlan {
+    fault(name, PlacePlan::Process(PORTAL), Effect::Process(effect))
+}
+
+fn planes() -> (Planes, Arc<Double>) {
+    let faults = vec![
+        on_process("died", ProcessEffect::Kill),
+        on_process("froze", ProcessEffect::Pause),
+        on_process("froze_too", ProcessEffect::Pause),
+    ];
+    let plan = plan(Vec::new(), Vec::new(), faults);
+    let planes = Planes::bind(Arc::new(plan), Clock::start()).expect("it binds");
+    let double = Arc::new(Double::default());
+    planes.set_process_control(double.clone());
+    (planes, double)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_is_an_instant() {
+    let (planes, double) = planes();
+    planes.inject(0, Ratio::ONE).await.expect("injected");
+    assert_eq!(planes.hits(0), 1);
+    assert!(planes.remove(0).await.expect("removed").verified);
+    assert_eq!(double.heard(), ["kill"]);
+    let error = planes.inject(0, Ratio::ONE).await.expect_err("it is dead");
+    assert!(error.to_string().contains("no such process"), "{error}");
+    assert_eq!(planes.in_force(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_pause_to_go_resumes() {
+    let (planes, double) = planes();
+    for fault in [1, 2] {
+        planes.inject(fault, Ratio::ONE).await.expect("injected");
+    }
+    let removal = planes.remove(1).await.expect("removed");
+    assert!(removal.verified);
+    assert_eq!(double.state(PORTAL).await, Ok(ProcessState::Stopped));
+    assert!(planes.remove(2).await.expect("removed").verified);
+    assert_eq!(double.state(PORTAL).await, Ok(ProcessState::Running));
+    assert_eq!(double.heard(), ["pause", "pause", "resume"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_died_meanwhile_needs_no_resume() {
+    let (planes, double) = planes();
+    planes.inject(1, Ratio::ONE).await.expect("injected");
+    double.set(PORTAL, ProcessState::Gone);
+    assert!(planes.remove(1).await.expect("removed").verified);
+    assert_eq!(double.heard(), ["pause"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_take_effect_is_not_reported_in_force() {
+    let (planes, double) = planes();
+    *double.deaf.lock().expect("no panic") = true;
+    let error = planes.inject(1, Ratio::ONE).await.expect_err("it runs on");
+    assert!(matches!(error, FaultError::NotInjected { .. }), "{error}");
+    assert_eq!(planes.in_force(), []);
+    assert_eq!(planes.hits(1), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_fails_is_owed() {
+    let (planes, double) = planes();
+    planes.inject(1, Ratio::ONE).await.expect("injected");
+    *double.deaf.lock().expect("no panic") = true;
+    let error = planes.remove(1).await.expect_err("it stays stopped");
+    assert!(matches!(error, FaultError::NotRemoved { .. }), "{error}");
+    assert_eq!(planes.in_force().len(), 1);
+    *double.deaf.lock().expect("no panic") = false;
+    assert!(planes.remove(1).await.expect("removed").verified);
+    assert_eq!(planes.in_force(), []);
+}
+
+#[tokio::test]
+async fn nothing_to_signal_is_an_error_and_so_is_the_wrong_plane() {
+    let faults = vec![on_process("froze", ProcessEffect::Pause)];
+    let bound = Planes::bind(
+        Arc::new(plan(Vec::new(), Vec::new(), faults)),
+        Clock::start(),
+    );
+    let planes = bound.expect("it binds");
+    planes.inject(0, Ratio::ONE).await.expect_err("no control");
+    assert_eq!(planes.in_force(), []);
+    let unknown = planes.inject(9, Ratio::ONE).await.expect_err("unknown");
+    assert!(matches!(unknown, FaultError::Unknown { index: 9 }));
+
+    let mixed = fault(
+        "mixed",
+        PlacePlan::Process(PORTAL),
+        Effect::Tcp(crate::scenario::model::TcpEffect::Down),
+    );
+    let bound = Planes::bind(
+        Arc::new(plan(Vec::new(), Vec::new(), vec![mixed])),
+        Clock::start(),
+    );
+    let error = bound.err().expect("refused").to_string();
+    assert!(error.contains("`mixed`"), "{error}");
+}

@@ -1,0 +1,237 @@
+//! A link: a listener, its connections, and what is posted for them.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    door::{Door, knock},
+    posting::Posting,
+    serve::{Core, accept},
+};
+use crate::{
+    fault::{BindError, http::Proxy},
+    guard::Guard,
+    plan::LinkPlan,
+};
+
+/// How long our own listener may take to accept when we look whether it does.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// What was seen when a link's listener was dialled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::fault) enum Verdict {
+    /// It accepted us.
+    Accepts,
+    /// It refuses, since the fault of that name is in force.
+    HeldDown(String),
+    /// It should have accepted, and did not.
+    Silent(String),
+}
+
+/// A link.
+#[derive(Debug)]
+pub(in crate::fault) struct Link {
+    door: Door,
+    core: Arc<Core>,
+    gate: tokio::sync::Mutex<Gate>,
+}
+
+#[derive(Debug)]
+enum Gate {
+    Open(Session),
+    Closed,
+    /// For good.
+    ShutDown,
+}
+
+/// The time between an opening of the gate and its closing.
+#[derive(Debug)]
+struct Session {
+    stop: CancellationToken,
+    accepting: JoinHandle<()>,
+    connections: TaskTracker,
+}
+
+impl Session {
+    fn start(core: &Arc<Core>, listener: TcpListener) -> Self {
+        let stop = CancellationToken::new();
+        let connections = TaskTracker::new();
+        let accepting = tokio::spawn(accept(
+            Arc::clone(core),
+            listener,
+            connections.clone(),
+            stop.clone(),
+        ));
+        Self {
+            stop,
+            accepting,
+            connections,
+        }
+    }
+
+    /// Closes the listener and every connection; how many there were.
+    async fn end(mut self) -> usize {
+        self.stop.cancel();
+        let count = self.connections.len();
+        // it only fails when it panicked: then the listener is gone too
+        let _ = (&mut self.accepting).await;
+        self.connections.close();
+        self.connections.wait().await;
+        count
+    }
+}
+
+/// Planes that are merely dropped (another link could not be bound) leave nothing behind either.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Link {
+    /// Binds a link's listener and begins to serve. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the address is taken, or the upstream lies outside the guard.
+    pub(in crate::fault) fn bind(plan: &LinkPlan, guard: &Guard) -> Result<Self, BindError> {
+        guard
+            .check(plan.upstream)
+            .map_err(|source| BindError::Forbidden {
+                link: plan.name.clone(),
+                source,
+            })?;
+        let (door, listener) = Door::bind(plan.listen).map_err(|source| BindError::Link {
+            link: plan.name.clone(),
+            addr: plan.listen,
+            source,
+        })?;
+        let http = plan
+            .http
+            .then(|| Arc::new(Proxy::new(plan.upstream, guard.clone())));
+        let core = Arc::new(Core::new(plan, guard, http));
+        let session = Session::start(&core, listener);
+        Ok(Self {
+            door,
+            core,
+            gate: tokio::sync::Mutex::new(Gate::Open(session)),
+        })
+    }
+
+    /// Its name.
+    pub(in crate::fault) fn name(&self) -> &str {
+        &self.core.name
+    }
+
+    /// Where it listens.
+    pub(in crate::fault) const fn addr(&self) -> SocketAddr {
+        self.door.addr()
+    }
+
+    /// Its HTTP side, when it has one.
+    pub(in crate::fault) fn http(&self) -> Option<&Arc<Proxy>> {
+        self.core.http.as_ref()
+    }
+
+    /// Puts a TCP fault in force, on the connections that are there too.
+    ///
+    /// # Errors
+    /// When the listener cannot be opened (again).
+    pub(super) async fn post(&self, posting: Arc<Posting>) -> io::Result<()> {
+        self.core.board.post(posting);
+        self.settle().await
+    }
+
+    /// Applies a changed level.
+    ///
+    /// # Errors
+    /// When the listener cannot be opened (again).
+    pub(super) async fn announce(&self) -> io::Result<()> {
+        self.core.board.announce();
+        self.settle().await
+    }
+
+    /// Takes a TCP fault out.
+    ///
+    /// # Errors
+    /// When the listener cannot be opened (again).
+    pub(super) async fn take_down(&self, posting: &Arc<Posting>) -> io::Result<()> {
+        self.core.board.take_down(posting);
+        self.settle().await
+    }
+
+    /// Opens or closes the gate, as what is posted wants it.
+    async fn settle(&self) -> io::Result<()> {
+        let mut gate = self.gate.lock().await;
+        let close = self
+            .core
+            .board
+            .snapshot()
+            .iter()
+            .find_map(|posting| posting.closes().then(|| Arc::clone(posting.dose())));
+        match (&*gate, close) {
+            (Gate::ShutDown, _) | (Gate::Open(_), None) | (Gate::Closed, Some(_)) => {}
+            (Gate::Closed, None) => {
+                let listener = self.door.open()?;
+                *gate = Gate::Open(Session::start(&self.core, listener));
+            }
+            (Gate::Open(_), Some(dose)) => {
+                if let Gate::Open(session) = std::mem::replace(&mut *gate, Gate::Closed) {
+                    for _ in 0..session.end().await {
+                        dose.hit();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks whether the link accepts, by really dialling it.
+    pub(in crate::fault) async fn look(&self) -> Verdict {
+        let gate = self.gate.lock().await;
+        match &*gate {
+            Gate::ShutDown => return Verdict::Silent("the link is shut down".into()),
+            Gate::Closed => {
+                let posted = self.core.board.snapshot();
+                let closing = posted.iter().find(|posting| posting.closes());
+                return closing.map_or_else(
+                    || Verdict::Silent("the listener is closed".into()),
+                    |posting| Verdict::HeldDown(posting.dose().name().to_owned()),
+                );
+            }
+            Gate::Open(_) => {}
+        }
+        let (heard, accepted) = oneshot::channel();
+        let mut caller = None;
+        let call = async {
+            let announce = |addr| {
+                caller = Some(addr);
+                self.core.knocks().insert(addr, heard);
+            };
+            let stream = knock(self.door.addr(), announce)
+                .await
+                .map_err(|error| format!("{} does not accept: {error}", self.door.addr()))?;
+            accepted
+                .await
+                .map_err(|_| "the listener went away while we looked".to_owned())?;
+            drop(stream);
+            Ok(())
+        };
+        let seen = tokio::time::timeout(ANSWER_WITHIN, call)
+            .await
+            .unwrap_or_else(|_| Err(format!("{} does not accept in time", self.door.addr())));
+        if let Some(addr) = caller {
+            self.core.knocks().remove(&addr);
+        }
+        seen.map_or_else(Verdict::Silent, |()| Verdict::Accepts)
+    }
+
+    /// Closes everything, for good.
+    pub(in crate::fault) async fn shut_down(&self) {
+        let mut gate = self.gate.lock().await;
+        if let Gate::Open(session) = std::mem::replace(&mut *gate, Gate::ShutDown) {
+            session.end().await;
+        }
+    }
+}

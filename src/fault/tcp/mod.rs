@@ -1,0 +1,31 @@
+//! The TCP plane: links, and what happens to the bytes and connections on them.
+//!
+//! ```text
+//!            ┌───────────── Chain (up) ─────────────┐
+//!   client ──┤ latency ─ timeout ─ … in order of    ├── upstream: a socket, or the
+//!            │ injection                            │   HTTP proxy in this process
+//!            └───────────── Chain (down) ───────────┘
+//! ```
+//!
+//! A [`Link`] listens ([`door`]), numbers its connections ([`serve`]), and relays each ([`relay`])
+//! through two [`chain`]s of [`toxics`], pure machines that say what happens to a chunk and when.
+//! Semantics are Toxiproxy's (2.12), without its defects: half-close is kept, upstreams are dialled
+//! in parallel and with a timeout, shares are seeded.
+
+mod chain;
+mod door;
+mod injector;
+mod link;
+mod posting;
+mod relay;
+mod serve;
+mod toxics;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use injector::{TcpInjector, look};
+pub(super) use link::Link;
+use link::Verdict;
+pub(super) use relay::Fate;
+pub(super) use serve::dial;

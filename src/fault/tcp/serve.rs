@@ -1,0 +1,172 @@
+//! Accepting and serving the connections of a link.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    posting::Posting,
+    relay::{Fate, Place, relay},
+    toxics::End,
+};
+use crate::{
+    fault::{board::Board, http::Proxy},
+    guard::Guard,
+    plan::LinkPlan,
+};
+
+/// How long an upstream may take to accept.
+const DIAL_WITHIN: Duration = Duration::from_secs(10);
+/// Pause when the machine is out of descriptors: accepting would fail again at once.
+const BREATH: Duration = Duration::from_millis(10);
+/// Bytes between the relay and the HTTP proxy.
+const DUPLEX: usize = 64 << 10;
+
+/// What the connections of a link share.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) name: String,
+    upstream: SocketAddr,
+    guard: Guard,
+    pub(super) http: Option<Arc<Proxy>>,
+    pub(super) board: Board<Posting>,
+    accepted: AtomicU64,
+    /// Our own calls, by the address that they come from.
+    knocks: Mutex<HashMap<SocketAddr, oneshot::Sender<()>>>,
+}
+
+impl Core {
+    pub(super) fn new(plan: &LinkPlan, guard: &Guard, http: Option<Arc<Proxy>>) -> Self {
+        Self {
+            name: plan.name.clone(),
+            upstream: plan.upstream,
+            guard: guard.clone(),
+            http,
+            board: Board::default(),
+            accepted: AtomicU64::new(0),
+            knocks: Mutex::default(),
+        }
+    }
+
+    /// Our own calls that were not heard yet.
+    pub(super) fn knocks(&self) -> MutexGuard<'_, HashMap<SocketAddr, oneshot::Sender<()>>> {
+        self.knocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a partial `down` holds the connection.
+    fn is_down_for(&self, number: u64) -> bool {
+        let posted = self.board.snapshot();
+        let down = posted
+            .iter()
+            .find(|posting| posting.cuts() && posting.holds(number));
+        if let Some(posting) = down {
+            posting.met();
+        }
+        down.is_some()
+    }
+
+    async fn dial(&self) -> io::Result<TcpStream> {
+        dial(self.upstream, &self.guard).await
+    }
+}
+
+/// Dials an upstream: the guard is asked first, and there is a time limit.
+pub(in crate::fault) async fn dial(addr: SocketAddr, guard: &Guard) -> io::Result<TcpStream> {
+    guard
+        .check(addr)
+        .map_err(|blocked| io::Error::new(io::ErrorKind::PermissionDenied, blocked))?;
+    let stream = tokio::time::timeout(DIAL_WITHIN, TcpStream::connect(addr)).await??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Accepts and serves until told to stop; then the listener is closed.
+pub(super) async fn accept(
+    core: Arc<Core>,
+    listener: TcpListener,
+    connections: TaskTracker,
+    stop: CancellationToken,
+) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (client, from) = match accepted {
+            Ok(accepted) => accepted,
+            Err(_) => {
+                tokio::time::sleep(BREATH).await;
+                continue;
+            }
+        };
+        if let Some(heard) = core.knocks().remove(&from) {
+            // the caller may have lost patience
+            let _ = heard.send(());
+            continue;
+        }
+        let number = core.accepted.fetch_add(1, Relaxed);
+        let core = Arc::clone(&core);
+        let stop = stop.clone();
+        connections.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = serve(&core, client, number) => {}
+            }
+        });
+    }
+}
+
+/// Serves one connection until it ends, and passes on how it ended: what the upstream does to us
+/// (refuse, reset, close) the client sees as reset or close, never as an answer of our making.
+async fn serve(core: &Core, mut client: TcpStream, number: u64) {
+    // without it a small answer could wait 40 ms for a delayed acknowledgement
+    let _ = client.set_nodelay(true);
+    let place = Place {
+        board: &core.board,
+        number,
+        http: core.http.is_some(),
+    };
+    let end = if core.is_down_for(number) {
+        Err(End::Reset)
+    } else if let Some(proxy) = &core.http {
+        let fate = Arc::new(Fate::default());
+        let (mut near, far) = tokio::io::duplex(DUPLEX);
+        let visit = async {
+            proxy.serve(far, &fate).await;
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            end = relay(&mut client, &mut near, place, &fate) => end,
+            never = visit => match never {},
+        }
+    } else {
+        match core.dial().await {
+            Err(_) => Err(End::Reset),
+            Ok(mut upstream) => {
+                let end = relay(&mut client, &mut upstream, place, &Fate::default()).await;
+                if end == Err(End::Reset) {
+                    let _ = upstream.set_zero_linger();
+                }
+                end
+            }
+        }
+    };
+    if end == Err(End::Reset) {
+        let _ = client.set_zero_linger();
+    }
+}

@@ -1,0 +1,27 @@
+//! What makes sure that nothing stays behind.
+//!
+//! The guardian is a child process of brownout (the hidden subcommand `guardian`), in its own
+//! process group, joined to brownout by two pipes. It is the parent of every launched process, and
+//! it keeps a journal of what must be undone. When its standard input ends, however brownout died,
+//! it undoes the journal in reverse order, ends the launched process groups and all that they left
+//! running, and goes.
+//!
+//! ```text
+//!   brownout ──stdin──▶ guardian ──▶ launched process groups (own group each, output to a log)
+//!            ◀─stdout──    │
+//!                          └──▶ journal file (for `brownout heal`, should the guardian die too)
+//! ```
+//!
+//! [`protocol`] is what passes through the pipes, [`serve`] is the guardian itself, and
+//! [`Guardian`] is brownout's end.
+
+mod handle;
+mod journal;
+mod keeper;
+mod platform;
+pub mod protocol;
+
+pub use handle::{Guardian, GuardianError, JournalId, Process};
+pub use journal::{Entry, Leftovers, leftovers};
+pub use keeper::{ServeError, serve};
+pub use protocol::{ExitStatus, LaunchSpec, Pid, ProcessState, Signal, Undo};

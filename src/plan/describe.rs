@@ -1,0 +1,423 @@
+//! A plan in words and numbers, for `brownout plan`: what would happen, when on both clocks,
+//! where, what it touches, and how far each fault can reach. Pure.
+
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+
+use serde::{Serialize, Serializer};
+
+use super::{
+    model::{FaultPlan, LinkPlan, PlacePlan, Plan, ServiceId, StepPlan, Trigger},
+    needs::Needs,
+    services,
+};
+use crate::{
+    plan::Assumption,
+    scenario::model::{DnsEffect, Edge, Effect, HttpAction, ProcessEffect, TcpEffect, TcpStream},
+    seed::Seed,
+    time::{Compression, Offset, Story},
+    units::{Ratio, Span},
+};
+
+/// What `brownout plan` tells. In JSON, names that end in `_s` are seconds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Description {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its title.
+    pub title: String,
+    /// The target's name.
+    pub target: String,
+    /// Its environment.
+    pub environment: String,
+    /// History's rates are multiplied by this.
+    pub load_scale: f64,
+    /// Story time is compressed by this.
+    pub time_scale: Compression,
+    /// The seed.
+    pub seed: Seed,
+    /// How long the phases take, real time; starting and stopping the target come on top.
+    #[serde(rename = "length_s", serialize_with = "length_seconds")]
+    pub length: Duration,
+    /// Phases and faults, in order of time.
+    pub timeline: Vec<Moment>,
+    /// Rates, counts and limits.
+    pub needs: Needs,
+    /// What of this machine and the network is touched.
+    pub touches: Touches,
+    /// Each fault and how far it can reach.
+    pub faults: Vec<Reach>,
+    /// The stretch that is judged as the baseline.
+    #[serde(rename = "baseline_s", serialize_with = "pair_seconds")]
+    pub baseline: (Offset, Offset),
+    /// What "healthy" means.
+    pub steady_state: Vec<String>,
+    /// What history saw.
+    pub symptoms: Vec<String>,
+    /// What must hold.
+    pub gates: Vec<String>,
+    /// What ends the run early.
+    pub stop: Vec<String>,
+    /// What somebody chose or cited.
+    pub assumptions: Vec<Assumption>,
+    /// What the planner advises.
+    pub advice: Vec<String>,
+}
+
+/// A row of the timeline.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Moment {
+    /// Story time since the start.
+    #[serde(rename = "story_s", serialize_with = "story_seconds")]
+    pub story: Story,
+    /// Real time since the start.
+    #[serde(rename = "real_s", serialize_with = "offset_seconds")]
+    pub real: Offset,
+    /// Whether other events decide when exactly.
+    pub about: bool,
+    /// What happens: `opening begins`, `sms_late: delayed by 12s`.
+    pub what: String,
+    /// Where: a place, or what the load is.
+    pub place: String,
+}
+
+/// What a run touches.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Touches {
+    /// Processes that it starts: service and command.
+    pub starts: Vec<(String, Vec<String>)>,
+    /// Addresses that it or what it starts listens on (port 0 = any free port).
+    pub binds: Vec<(SocketAddr, String)>,
+    /// Whom it talks to: an address, or a name that the system resolves.
+    pub dials: Vec<(String, String)>,
+    /// Names that it answers for.
+    pub answers: Vec<String>,
+}
+
+/// A fault and how far it can reach.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reach {
+    /// The fault.
+    pub fault: String,
+    /// Where it is put in.
+    pub at: String,
+    /// What it does.
+    pub does: String,
+    /// Services that it can reach, those that depend on others included.
+    pub services: Vec<String>,
+    /// Features among them.
+    pub features: Vec<String>,
+    /// Populations that would notice.
+    pub populations: Vec<String>,
+}
+
+fn length_seconds<S: Serializer>(length: &Duration, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_f64(length.as_secs_f64())
+}
+
+fn story_seconds<S: Serializer>(story: &Story, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_f64(story.0.as_secs_f64())
+}
+
+pub(super) fn offset_seconds<S: Serializer>(at: &Offset, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_f64(at.as_secs_f64())
+}
+
+fn pair_seconds<S: Serializer>(pair: &(Offset, Offset), s: S) -> Result<S::Ok, S::Error> {
+    (pair.0.as_secs_f64(), pair.1.as_secs_f64()).serialize(s)
+}
+
+/// Describes a plan.
+#[must_use]
+pub fn describe(plan: &Plan) -> Description {
+    let texts = |claims: &[super::ClaimPlan]| claims.iter().map(|c| c.text.clone()).collect();
+    Description {
+        scenario: plan.scenario.clone(),
+        title: plan.title.clone(),
+        target: plan.target.clone(),
+        environment: plan.environment.clone(),
+        load_scale: plan.load_scale,
+        time_scale: plan.time_scale,
+        seed: plan.seed,
+        length: plan.length,
+        timeline: timeline(plan),
+        needs: Needs::of(plan),
+        touches: touches(plan),
+        faults: plan.faults.iter().map(|f| reach(plan, f)).collect(),
+        baseline: plan.baseline_window(),
+        steady_state: texts(&plan.steady_state),
+        symptoms: texts(&plan.symptoms),
+        gates: texts(&plan.gates),
+        stop: plan.stop.iter().map(|s| s.text.clone()).collect(),
+        assumptions: plan.assumptions.clone(),
+        advice: plan.advice.clone(),
+    }
+}
+
+fn timeline(plan: &Plan) -> Vec<Moment> {
+    let rates = super::needs::request_rates(&plan.populations);
+    let mut moments: Vec<Moment> = Vec::new();
+    for phase in &plan.phases {
+        let (low, high) = rates.range_between(phase.from, phase.to);
+        let load = if high - low < 0.05 {
+            format!("{high:.1} requests/s")
+        } else {
+            format!("{low:.1} to {high:.1} requests/s")
+        };
+        moments.push(Moment {
+            story: phase.story_from,
+            real: phase.from,
+            about: false,
+            what: format!("{} begins", phase.name),
+            place: load,
+        });
+    }
+    for fault in &plan.faults {
+        let mut add = |trigger: &Trigger, what: String| {
+            moments.push(Moment {
+                story: plan.time_scale.story(trigger.expected().0),
+                real: trigger.expected(),
+                about: matches!(trigger, Trigger::After { .. }),
+                what,
+                place: fault.at.clone(),
+            });
+        };
+        let (name, does) = (&fault.name, does(fault));
+        add(
+            &fault.start,
+            format!("{name}: {does}{}", waits(plan, &fault.start)),
+        );
+        if let Some(end) = &fault.end {
+            add(end, format!("{name} ends{}", waits(plan, end)));
+        }
+    }
+    moments.push(Moment {
+        story: plan
+            .phases
+            .last()
+            .map_or_else(Story::default, |p| p.story_to),
+        real: Offset(plan.length),
+        about: false,
+        what: "the end".to_owned(),
+        place: String::new(),
+    });
+    moments.sort_by_key(|m| m.real);
+    moments
+}
+
+/// What a trigger waits for, if anything.
+fn waits(plan: &Plan, trigger: &Trigger) -> String {
+    let Trigger::After {
+        fault, edge, plus, ..
+    } = trigger
+    else {
+        return String::new();
+    };
+    let edge = match edge {
+        Edge::Start => "is in force",
+        Edge::End => "is out",
+    };
+    let other = plan.faults.get(*fault).map_or("?", |f| f.name.as_str());
+    format!(", {} real after {other} {edge}", Span(*plus))
+}
+
+/// What a fault does, in a few words.
+fn does(fault: &FaultPlan) -> String {
+    let mut text = match &fault.effect {
+        Effect::Http(http) => match &http.action {
+            HttpAction::Status { code, .. } => format!("answered with {code}"),
+            HttpAction::Delay { delay } => format!("delayed by {}", Span(*delay)),
+            HttpAction::Hang => "never answered".to_owned(),
+        },
+        Effect::Tcp(tcp) => match tcp {
+            TcpEffect::Latency {
+                latency,
+                jitter,
+                stream,
+            } => {
+                let jitter = match jitter.is_zero() {
+                    true => String::new(),
+                    false => format!(" ± {}", Span(*jitter)),
+                };
+                format!("{} slower {}{jitter}", direction(*stream), Span(*latency))
+            }
+            TcpEffect::Timeout { timeout, stream } if timeout.is_zero() => {
+                format!("{} swallowed, never closed", direction(*stream))
+            }
+            TcpEffect::Timeout { timeout, stream } => {
+                format!(
+                    "{} swallowed, closed after {}",
+                    direction(*stream),
+                    Span(*timeout)
+                )
+            }
+            TcpEffect::Down => "refused".to_owned(),
+            TcpEffect::Reset { after } => format!("reset after {}", Span(*after)),
+        },
+        Effect::Dns(dns) => match dns {
+            DnsEffect::Servfail => "SERVFAIL",
+            DnsEffect::Nxdomain => "NXDOMAIN",
+            DnsEffect::Refused => "REFUSED",
+            DnsEffect::NoData => "no data",
+            DnsEffect::Drop => "questions dropped",
+        }
+        .to_owned(),
+        Effect::Process(process) => match process {
+            ProcessEffect::Kill => "killed",
+            ProcessEffect::Pause => "paused",
+        }
+        .to_owned(),
+    };
+    if fault.share < Ratio::ONE {
+        text.push_str(&format!(", {} of it", fault.share));
+    }
+    if !fault.ramp.is_zero() {
+        text.push_str(&format!(", growing for {}", Span(fault.ramp)));
+    }
+    text
+}
+
+const fn direction(stream: TcpStream) -> &'static str {
+    match stream {
+        TcpStream::Upstream => "requests",
+        TcpStream::Downstream => "answers",
+    }
+}
+
+fn touches(plan: &Plan) -> Touches {
+    let name = |id: ServiceId| plan.services[usize::from(id.0)].name.clone();
+    let started = plan.launch.iter().map(|l| {
+        (
+            l.listens,
+            format!("{}, started by brownout", name(l.service)),
+        )
+    });
+    let links = plan
+        .links
+        .iter()
+        .map(|l| (l.listen, format!("link {}", l.name)));
+    let named = plan.faults.iter();
+    let dns_faults = named.filter(|f| matches!(f.place, PlacePlan::Dns { .. }));
+    let answered = !plan.zones.is_empty() || dns_faults.count() > 0;
+    let server = answered.then(|| {
+        (
+            SocketAddr::from(([127, 0, 0, 1], 0)),
+            "names, for our own clients".to_owned(),
+        )
+    });
+    let dials = plan.services.iter().map(|service| {
+        let to = match services::address(service, &plan.zones) {
+            Some(address) => address.to_string(),
+            None => format!(
+                "{}:{}, wherever the system resolves it",
+                service.host, service.port
+            ),
+        };
+        (to, service.name.clone())
+    });
+    Touches {
+        starts: plan
+            .launch
+            .iter()
+            .map(|l| (name(l.service), l.command.clone()))
+            .collect(),
+        binds: started.chain(links).chain(server).collect(),
+        dials: dials.collect(),
+        answers: plan
+            .zones
+            .iter()
+            .flat_map(|z| z.records.iter().map(|(name, _)| name.clone()))
+            .collect(),
+    }
+}
+
+fn reach(plan: &Plan, fault: &FaultPlan) -> Reach {
+    let hit: BTreeSet<ServiceId> = match &fault.place {
+        PlacePlan::Link { link, feature: _ } => {
+            let link = &plan.links[*link];
+            // an inner link hurts who dials; the way of the visitors hurts what they see of it
+            BTreeSet::from([dialler(plan, link).unwrap_or(link.to)])
+        }
+        PlacePlan::Process(service) => BTreeSet::from([*service]),
+        PlacePlan::Dns { .. } => ids(plan)
+            .filter(|id| fault.meets_host(&plan.services[usize::from(id.0)]))
+            .collect(),
+    };
+    let visitors_only = match &fault.place {
+        PlacePlan::Link { link, .. } => plan.links[*link].visitors,
+        // our clients' names alone go through our DNS server
+        PlacePlan::Dns { .. } => true,
+        PlacePlan::Process(_) => false,
+    };
+    let services = if visitors_only {
+        hit
+    } else {
+        with_dependants(plan, hit)
+    };
+    let only = match &fault.place {
+        PlacePlan::Link { feature, .. } => feature.as_deref(),
+        PlacePlan::Process(_) | PlacePlan::Dns { .. } => None,
+    };
+    let features = services.iter().flat_map(|id| {
+        let service = &plan.services[usize::from(id.0)];
+        let met = service
+            .features
+            .iter()
+            .filter(move |f| only.is_none_or(|o| o == f.name));
+        met.map(|f| format!("{}/{}", service.name, f.name))
+    });
+    Reach {
+        fault: fault.name.clone(),
+        at: fault.at.clone(),
+        does: does(fault),
+        features: features.collect(),
+        populations: populations(plan, &services, only),
+        services: services
+            .iter()
+            .map(|id| plan.services[usize::from(id.0)].name.clone())
+            .collect(),
+    }
+}
+
+fn ids(plan: &Plan) -> impl Iterator<Item = ServiceId> + '_ {
+    let count = u16::try_from(plan.services.len()).unwrap_or(u16::MAX);
+    (0..count).map(ServiceId)
+}
+
+/// The service that dials an inner link; `None` on the way of the visitors.
+fn dialler(plan: &Plan, link: &LinkPlan) -> Option<ServiceId> {
+    let (from, _) = link.name.split_once(" -> ")?;
+    services::find(&plan.services, from).filter(|_| !link.visitors)
+}
+
+/// Adds whoever depends, over declared links, on one of `services`.
+fn with_dependants(plan: &Plan, mut services: BTreeSet<ServiceId>) -> BTreeSet<ServiceId> {
+    loop {
+        let before = services.len();
+        for link in &plan.links {
+            if services.contains(&link.to) {
+                services.extend(dialler(plan, link));
+            }
+        }
+        if services.len() == before {
+            return services;
+        }
+    }
+}
+
+/// The populations with a step at one of `services` (and of the feature `only`, if given).
+fn populations(plan: &Plan, services: &BTreeSet<ServiceId>, only: Option<&str>) -> Vec<String> {
+    let notices = |step: &StepPlan| match step {
+        StepPlan::Request(request) => {
+            let series = &plan.series[usize::from(request.series.0)];
+            services.contains(&request.service)
+                && only.is_none_or(|o| series.feature.as_deref() == Some(o))
+        }
+        StepPlan::WaitFor(wait) => only.is_none() && services.contains(&wait.service),
+        StepPlan::Think { .. } => false,
+    };
+    plan.populations
+        .iter()
+        .filter(|p| p.journey.steps.iter().any(notices))
+        .map(|p| p.name.clone())
+        .collect()
+}

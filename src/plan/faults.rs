@@ -1,0 +1,316 @@
+//! Faults resolved: where each is put in, and whether its effect fits there.
+
+use super::{
+    links,
+    mistakes::{File, Mistakes},
+    model::{FaultPlan, LinkPlan, PlacePlan, ServiceId, ServicePlan, ZonePlan},
+    services::{self, below, canonical},
+    windows::Times,
+};
+use crate::{
+    diagnostic::Place,
+    scenario::model::{Effect, Fault, FaultPlace, RoutePattern, TcpEffect},
+    target::model::Launch,
+    time::Compression,
+    units::Ratio,
+};
+
+/// What places are resolved against. Links of visitors are added as faults need them.
+pub(super) struct Ground<'a> {
+    pub(super) services: &'a [ServicePlan],
+    pub(super) zones: &'a [ZonePlan],
+    pub(super) launch: &'a [Launch],
+    pub(super) links: &'a mut Vec<LinkPlan>,
+    pub(super) time: Compression,
+}
+
+/// Resolves one fault; its place is checked even when its window is wrong (`times` is `None`).
+pub(super) fn resolve(
+    fault: &Fault,
+    times: Option<&Times>,
+    ground: &mut Ground<'_>,
+    out: &mut Mistakes<'_>,
+) -> Option<FaultPlan> {
+    check_shape(fault, out);
+    let mut effect = fault.effect.value.clone();
+    let place = place(fault, &mut effect, ground, out)?;
+    let times = times?;
+    Some(FaultPlan {
+        name: fault.name.value.clone(),
+        at: written(&fault.at.value),
+        place,
+        start: times.start.clone(),
+        end: times.end.clone(),
+        ramp: ground.time.real(fault.ramp),
+        ramp_out: ground.time.real(fault.ramp_out),
+        share: fault.share,
+        effect,
+        provenance: fault.provenance.clone(),
+    })
+}
+
+/// A place as it is written.
+fn written(place: &FaultPlace) -> String {
+    match place {
+        FaultPlace::Link { from, to } => format!("{from} -> {to}"),
+        FaultPlace::Service(service) => format!("service {service}"),
+        FaultPlace::Feature { service, feature } => format!("feature {service}/{feature}"),
+        FaultPlace::Process(service) => format!("process {service}"),
+        FaultPlace::Dns(name) => format!("dns {name}"),
+    }
+}
+
+/// Ramps need something that grows, shares something that can be divided.
+fn check_shape(fault: &Fault, out: &mut Mistakes<'_>) {
+    let name = &fault.name.value;
+    let whole = match &fault.effect.value {
+        Effect::Process(_) => Some("a process is stopped as a whole"),
+        Effect::Tcp(TcpEffect::Down) => Some("a listener is closed as a whole"),
+        Effect::Tcp(_) | Effect::Http(_) | Effect::Dns(_) => None,
+    };
+    let Some(reason) = whole else { return };
+    if !fault.ramp.0.is_zero() || !fault.ramp_out.0.is_zero() {
+        out.error(
+            File::Scenario,
+            fault.effect.place,
+            "cannot grow or shrink",
+            format!("fault `{name}` has a ramp, but {reason}"),
+        )
+        .hint("take out `ramp` and `ramp_out`");
+    }
+    if fault.share < Ratio::ONE {
+        out.error(
+            File::Scenario,
+            fault.effect.place,
+            "cannot meet a part",
+            format!("fault `{name}` has a share, but {reason}"),
+        )
+        .hint("take out `share`");
+    }
+}
+
+/// Which plane an effect belongs to, as it is written.
+const fn plane(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Http(_) => "http",
+        Effect::Tcp(_) => "tcp",
+        Effect::Dns(_) => "dns",
+        Effect::Process(_) => "process",
+    }
+}
+
+/// Where effects of a plane may stand.
+const fn home(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Http(_) => "http faults stand at a link, `service NAME` or `feature SERVICE/NAME`",
+        Effect::Tcp(_) => "tcp faults stand at a link or `service NAME`",
+        Effect::Dns(_) => "dns faults stand at `dns NAME`",
+        Effect::Process(_) => "process faults stand at `process NAME`",
+    }
+}
+
+fn place(
+    fault: &Fault,
+    effect: &mut Effect,
+    ground: &mut Ground<'_>,
+    out: &mut Mistakes<'_>,
+) -> Option<PlacePlan> {
+    let at = fault.at.place;
+    let fits = match (&fault.at.value, &*effect) {
+        (FaultPlace::Link { .. } | FaultPlace::Service(_), Effect::Http(_) | Effect::Tcp(_))
+        | (FaultPlace::Feature { .. }, Effect::Http(_))
+        | (FaultPlace::Process(_), Effect::Process(_))
+        | (FaultPlace::Dns(_), Effect::Dns(_)) => true,
+        (FaultPlace::Link { .. } | FaultPlace::Service(_), Effect::Dns(_) | Effect::Process(_))
+        | (FaultPlace::Feature { .. }, Effect::Tcp(_) | Effect::Dns(_) | Effect::Process(_))
+        | (FaultPlace::Process(_), Effect::Http(_) | Effect::Tcp(_) | Effect::Dns(_))
+        | (FaultPlace::Dns(_), Effect::Http(_) | Effect::Tcp(_) | Effect::Process(_)) => false,
+    };
+    if !fits {
+        let name = &fault.name.value;
+        let plane = plane(effect);
+        let written = written(&fault.at.value);
+        out.error(
+            File::Scenario,
+            fault.effect.place,
+            format!("a {plane} fault"),
+            format!("fault `{name}` cannot do this at `{written}`"),
+        )
+        .also(at, "here")
+        .hint(home(effect));
+    }
+    let found = match &fault.at.value {
+        FaultPlace::Link { from, to } => link(from, to, fault, effect, ground, out),
+        FaultPlace::Service(service) => visitors(service, None, fault, effect, ground, out),
+        FaultPlace::Feature { service, feature } => {
+            visitors(service, Some(feature), fault, effect, ground, out)
+        }
+        FaultPlace::Process(service) => process(service, at, ground, out),
+        FaultPlace::Dns(name) => dns(name, at, ground, out),
+    };
+    found.filter(|_| fits)
+}
+
+fn link(
+    from: &str,
+    to: &str,
+    fault: &Fault,
+    effect: &Effect,
+    ground: &Ground<'_>,
+    out: &mut Mistakes<'_>,
+) -> Option<PlacePlan> {
+    let name = format!("{from} -> {to}");
+    let declared = ground.links.iter().filter(|l| !l.visitors);
+    let Some(index) = declared.clone().position(|l| l.name == name) else {
+        let known: Vec<&str> = declared.map(|l| l.name.as_str()).collect();
+        out.unknown(File::Scenario, fault.at.place, "link", &name, known);
+        return None;
+    };
+    if matches!(effect, Effect::Http(_)) && !ground.links[index].http {
+        out.error(
+            File::Scenario,
+            fault.effect.place,
+            "an http fault",
+            format!("link `{name}` passes bytes on and sees no requests"),
+        )
+        .also(fault.at.place, "a tcp link")
+        .hint("declare the link with `layer: http` in the target (it takes tcp faults too)");
+        return None;
+    }
+    Some(PlacePlan::Link {
+        link: index,
+        feature: None,
+    })
+}
+
+fn visitors(
+    name: &str,
+    feature: Option<&str>,
+    fault: &Fault,
+    effect: &mut Effect,
+    ground: &mut Ground<'_>,
+    out: &mut Mistakes<'_>,
+) -> Option<PlacePlan> {
+    let at = fault.at.place;
+    let id = service(name, at, ground, out)?;
+    let service = &ground.services[usize::from(id.0)];
+    let http = matches!(effect, Effect::Http(_));
+    if let Some(wanted) = feature {
+        let Some(plan) = service.features.iter().find(|f| f.name == wanted) else {
+            let known: Vec<&str> = service.features.iter().map(|f| f.name.as_str()).collect();
+            out.unknown(File::Scenario, at, "feature", wanted, known);
+            return None;
+        };
+        if let Effect::Http(http) = effect {
+            http.matching.routes = plan.routes.clone();
+            // its probe is one of its visitors, also when none of its routes covers it
+            if let Some(probe) = &plan.probe {
+                let covered = |r: &RoutePattern| r.matches(probe.method.as_str(), &probe.path);
+                if !plan.routes.iter().any(covered) {
+                    http.matching.routes.push(exact(probe.method, &probe.path));
+                }
+            }
+        }
+    }
+    if http && service.https {
+        out.error(
+            File::Scenario,
+            fault.effect.place,
+            "an http fault",
+            format!("the way to `{name}` is encrypted: requests on it cannot be told apart"),
+        )
+        .hint("use a tcp fault here, or an http fault on a plain link behind the TLS endpoint");
+        return None;
+    }
+    let link = links::visitors(ground.links, id, ground.services, ground.zones, http);
+    if link.is_none() {
+        out.error(
+            File::Scenario,
+            at,
+            "where does it listen?",
+            format!("nothing says where the way to `{name}` leads, so it cannot be stood in"),
+        )
+        .hint(format!(
+            "give service `{name}` an `at: ADDRESS:PORT` in the target"
+        ));
+    }
+    Some(PlacePlan::Link {
+        link: link?,
+        feature: feature.map(str::to_owned),
+    })
+}
+
+/// The pattern that means one path only (its query left out).
+fn exact(method: crate::scenario::model::Method, path: &str) -> RoutePattern {
+    let path = path.split('?').next().unwrap_or(path);
+    RoutePattern {
+        method: Some(method),
+        segments: path
+            .trim_start_matches('/')
+            .split('/')
+            .map(str::to_owned)
+            .collect(),
+    }
+}
+
+fn process(
+    name: &str,
+    at: Place,
+    ground: &Ground<'_>,
+    out: &mut Mistakes<'_>,
+) -> Option<PlacePlan> {
+    let id = service(name, at, ground, out)?;
+    if !ground.launch.iter().any(|l| l.service.value == name) {
+        out.error(
+            File::Scenario,
+            at,
+            "not launched by brownout",
+            format!("`{name}` is no process of ours to stop"),
+        )
+        .hint(format!("add `{name}` to `launch:` in the target"));
+        return None;
+    }
+    Some(PlacePlan::Process(id))
+}
+
+fn service(
+    name: &str,
+    at: Place,
+    ground: &Ground<'_>,
+    out: &mut Mistakes<'_>,
+) -> Option<ServiceId> {
+    let found = services::find(ground.services, name);
+    if found.is_none() {
+        let known = ground.services.iter().map(|s| s.name.as_str());
+        out.unknown(File::Scenario, at, "service", name, known);
+    }
+    found
+}
+
+/// A zone of ours, a name in one, a service's host, or a domain above some service's host.
+fn dns(name: &str, at: Place, ground: &Ground<'_>, out: &mut Mistakes<'_>) -> Option<PlacePlan> {
+    let name = canonical(name);
+    let records = ground
+        .zones
+        .iter()
+        .flat_map(|z| z.records.iter().map(|(name, _)| name.clone()));
+    let hosts = ground
+        .services
+        .iter()
+        .map(|s| s.host.clone())
+        .filter(|h| h.parse::<std::net::IpAddr>().is_err());
+    let mut names: Vec<String> = records.chain(hosts).collect();
+    names.sort_unstable();
+    names.dedup();
+    let is_zone = ground.zones.iter().any(|z| z.name == name);
+    if names.contains(&name) && !is_zone {
+        return Some(PlacePlan::Dns { name, zone: false });
+    }
+    if is_zone || names.iter().any(|n| below(n, &name)) {
+        return Some(PlacePlan::Dns { name, zone: true });
+    }
+    let zones = ground.zones.iter().map(|z| z.name.as_str());
+    let known: Vec<&str> = zones.chain(names.iter().map(String::as_str)).collect();
+    out.unknown(File::Scenario, at, "zone or name", &name, known);
+    None
+}

@@ -1,0 +1,34 @@
+//! What will happen: scenario and target resolved into one plan. Pure: the same files, flags and
+//! seed give the same plan. Nothing in a plan is optional in the sense of "default".
+
+mod anchors;
+mod baseline;
+mod claims;
+mod curve;
+mod describe;
+mod faults;
+mod fit;
+mod journeys;
+mod launch;
+mod limits;
+mod links;
+mod mistakes;
+pub mod model;
+mod needs;
+mod phases;
+mod resolve;
+mod services;
+mod subjects;
+mod text;
+mod windows;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use curve::Segment;
+pub use describe::{Description, Moment, Reach, Touches, describe};
+pub use model::*;
+pub use needs::{Needs, PopulationNeeds};
+pub use resolve::{Here, Overrides, resolve};

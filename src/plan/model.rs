@@ -1,0 +1,557 @@
+//! The plan. It is kept in the record, so that a report needs nothing but the record; secrets are
+//! left out there.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    guard::Guard,
+    scenario::model::{
+        Body, Check, ClientPolicy, Comparison, DataSource, Edge, Effect, Happening, Limit, Measure,
+        MeasureSettings, Method, Provenance, RoutePattern, Spacing, Subject, Take, Template,
+    },
+    seed::Seed,
+    time::{Compression, Offset, Story},
+    units::{Rate, Ratio},
+};
+
+/// Everything that will happen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Plan {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its title.
+    pub title: String,
+    /// The scenario file, as given.
+    pub scenario_path: PathBuf,
+    /// The target's name.
+    pub target: String,
+    /// The target file, as given.
+    pub target_path: PathBuf,
+    /// The target's environment.
+    pub environment: String,
+    /// History's rates were multiplied by this.
+    pub load_scale: f64,
+    /// Story time is compressed by this.
+    pub time_scale: Compression,
+    /// The seed.
+    pub seed: Seed,
+    /// The phases on both clocks, without gaps.
+    pub phases: Vec<Phase>,
+    /// Real length of the run, the sum of the phases.
+    pub length: Duration,
+    /// Where brownout may connect to.
+    pub guard: Guard,
+    /// The services; other parts refer to them by index.
+    pub services: Vec<ServicePlan>,
+    /// The links that are interposed: the declared ones, and `visitors -> X` where a fault needs it.
+    pub links: Vec<LinkPlan>,
+    /// The zones that our DNS server answers for.
+    pub zones: Vec<ZonePlan>,
+    /// The processes to start, in an order that honours `needs`.
+    pub launch: Vec<LaunchPlan>,
+    /// The populations.
+    pub populations: Vec<PopulationPlan>,
+    /// Generators of data, by name.
+    pub data: Vec<(String, DataSource)>,
+    /// What requests are counted under; index = `SeriesId`.
+    pub series: Vec<Series>,
+    /// The faults.
+    pub faults: Vec<FaultPlan>,
+    /// What "healthy" means, and what must hold before anything is injected.
+    pub steady_state: Vec<ClaimPlan>,
+    /// What history saw.
+    pub symptoms: Vec<ClaimPlan>,
+    /// What must hold.
+    pub gates: Vec<ClaimPlan>,
+    /// When to stop early.
+    pub stop: Vec<StopPlan>,
+    /// Thresholds.
+    pub measure: MeasureSettings,
+    /// What was assumed, for the report.
+    pub assumptions: Vec<Assumption>,
+    /// Advice of the planner that a report repeats (baseline thin, phase shorter than 3 timeouts).
+    pub advice: Vec<String>,
+}
+
+/// A phase on both clocks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Its name.
+    pub name: String,
+    /// Its start in the story.
+    pub story_from: Story,
+    /// Its end in the story.
+    pub story_to: Story,
+    /// Its start in real time.
+    pub from: Offset,
+    /// Its end in real time.
+    pub to: Offset,
+}
+
+/// Index into [`Plan::services`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ServiceId(pub u16);
+
+/// Index into [`Plan::series`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SeriesId(pub u16);
+
+/// A service, resolved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServicePlan {
+    /// Its name.
+    pub name: String,
+    /// `https` rather than `http`.
+    pub https: bool,
+    /// The host that clients name.
+    pub host: String,
+    /// The port that clients name.
+    pub port: u16,
+    /// Where it really listens, when that is not what the URL says.
+    pub at: Option<SocketAddr>,
+    /// Whether its host is in one of our zones.
+    pub in_zone: bool,
+    /// Its health request's path.
+    pub health: Option<ProbePlan>,
+    /// K.
+    pub capacity: Option<Rate>,
+    /// Headers sent with each request; secrets, so never kept.
+    #[serde(skip)]
+    pub headers: Vec<(String, String)>,
+    /// TLS.
+    pub tls: TlsPlan,
+    /// Its features.
+    pub features: Vec<FeaturePlan>,
+}
+
+/// TLS towards a service. Files were found and readable when the plan was made.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct TlsPlan {
+    /// Trust only these authorities; the system's otherwise.
+    pub ca: Option<PathBuf>,
+    /// Client certificate chain.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+    /// The name to expect.
+    pub server_name: String,
+    /// Do not verify.
+    pub insecure: bool,
+}
+
+/// A feature, resolved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FeaturePlan {
+    /// Its name.
+    pub name: String,
+    /// Its routes.
+    pub routes: Vec<RoutePattern>,
+    /// Its probe.
+    pub probe: Option<ProbePlan>,
+    /// What marks a good answer as degraded.
+    pub fallback: Vec<Check>,
+}
+
+/// A probe request and the series that its results are counted under.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProbePlan {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub path: String,
+}
+
+/// A link that is interposed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LinkPlan {
+    /// `portal -> sms`, or `visitors -> portal`.
+    pub name: String,
+    /// Whether it is the way of the visitors.
+    pub visitors: bool,
+    /// The service that is dialled.
+    pub to: ServiceId,
+    /// Whether it understands HTTP.
+    pub http: bool,
+    /// Where it listens; port 0 = any (visitors' links).
+    pub listen: SocketAddr,
+    /// Where it dials.
+    pub upstream: SocketAddr,
+}
+
+/// A zone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ZonePlan {
+    /// Its name in lower case, without a final dot.
+    pub name: String,
+    /// Full names in lower case, without a final dot, and their addresses.
+    pub records: Vec<(String, Vec<IpAddr>)>,
+    /// Time to live.
+    pub ttl: Duration,
+}
+
+/// A process to start.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LaunchPlan {
+    /// The service that it is.
+    pub service: ServiceId,
+    /// Program and arguments; `brownout` was replaced by this executable.
+    pub command: Vec<String>,
+    /// Extra environment; may hold secrets.
+    #[serde(skip)]
+    pub env: Vec<(String, String)>,
+    /// Working directory.
+    pub directory: PathBuf,
+    /// Where it will listen, checked to be free before the start.
+    pub listens: SocketAddr,
+    /// Ready when this answers 2xx; else when the port accepts.
+    pub ready: Option<ProbePlan>,
+    /// How long that may take.
+    pub ready_within: Duration,
+    /// When it is judged dead.
+    pub liveness: Option<LivenessPlan>,
+    /// Start it again when it exits by itself.
+    pub restart: bool,
+    /// Wait before a restart.
+    pub restart_after: Duration,
+}
+
+/// A liveness probe.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LivenessPlan {
+    /// What is asked.
+    pub get: ProbePlan,
+    /// How often.
+    pub every: Duration,
+    /// How long it waits.
+    pub timeout: Duration,
+    /// Failures in a row that make it dead.
+    pub failures: u32,
+}
+
+/// A population, resolved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PopulationPlan {
+    /// Its name.
+    pub name: String,
+    /// Its journey.
+    pub journey: JourneyPlan,
+    /// Arrivals (journeys started) a second over real time.
+    pub curve: RateCurve,
+    /// How they are spread.
+    pub spacing: Spacing,
+    /// Exactly so many arrivals: the integral of the curve, rounded.
+    pub arrivals: u64,
+    /// How its members behave.
+    pub client: ClientPolicy,
+    /// Where its numbers come from.
+    pub provenance: Provenance,
+}
+
+/// A piecewise linear rate over real time. Knots are in order; two at the same instant are a step;
+/// before the first and after the last the rate is zero.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RateCurve {
+    /// The knots.
+    pub knots: Vec<(Offset, Rate)>,
+}
+
+/// A journey, resolved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JourneyPlan {
+    /// Its name.
+    pub name: String,
+    /// Its steps.
+    pub steps: Vec<StepPlan>,
+}
+
+/// A step, resolved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepPlan {
+    /// A request that counts as load.
+    Request(RequestPlan),
+    /// Polls, outside the load.
+    WaitFor(WaitPlan),
+    /// A pause.
+    Think {
+        /// Shortest.
+        min: Duration,
+        /// Longest.
+        max: Duration,
+    },
+}
+
+/// A request, resolved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RequestPlan {
+    /// Its name.
+    pub name: String,
+    /// What it is counted under.
+    pub series: SeriesId,
+    /// Where it goes.
+    pub service: ServiceId,
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub path: Template,
+    /// Headers of the step (those of the service come on top).
+    pub headers: Vec<(String, Template)>,
+    /// The body.
+    pub body: Option<Body>,
+    /// What is kept from the answer.
+    pub take: Vec<Take>,
+    /// What makes the answer good; without a status check, 2xx and 3xx are.
+    pub check: Vec<Check>,
+    /// What marks a good answer as degraded (the step's and the feature's).
+    pub fallback: Vec<Check>,
+}
+
+/// A wait, resolved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WaitPlan {
+    /// Its name.
+    pub name: String,
+    /// Who is asked.
+    pub service: ServiceId,
+    /// Path and query.
+    pub path: Template,
+    /// What must be in the answer.
+    pub take: Vec<Take>,
+    /// How long at most.
+    pub within: Duration,
+    /// How often.
+    pub every: Duration,
+}
+
+/// What requests are counted under.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series {
+    /// Who sends them.
+    pub origin: Origin,
+    /// The step's or probe's name.
+    pub name: String,
+    /// Where they go.
+    pub service: ServiceId,
+    /// The feature that they belong to.
+    pub feature: Option<String>,
+}
+
+/// Who sends requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The population of that index.
+    Population(u16),
+    /// The probe; not counted as load.
+    Probe,
+}
+
+/// A fault, resolved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FaultPlan {
+    /// Its name.
+    pub name: String,
+    /// Where, for people: `portal -> sms`.
+    pub at: String,
+    /// Where it is put in.
+    pub place: PlacePlan,
+    /// When it is put in.
+    pub start: Trigger,
+    /// When it is taken out; `None` = it is an instant (a kill).
+    pub end: Option<Trigger>,
+    /// Real time to grow.
+    pub ramp: Duration,
+    /// Real time to shrink, before its end.
+    pub ramp_out: Duration,
+    /// The part that it meets.
+    pub share: Ratio,
+    /// What it does.
+    pub effect: Effect,
+    /// Where its numbers come from.
+    pub provenance: Provenance,
+}
+
+/// Where a fault is put in, resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlacePlan {
+    /// On the link of that index in [`Plan::links`]; `feature` narrows it.
+    Link {
+        /// The link.
+        link: usize,
+        /// Only this feature's requests (its routes are in the effect's match).
+        feature: Option<String>,
+    },
+    /// On the launched process of that service.
+    Process(ServiceId),
+    /// On these names (lower case, no final dot); a zone means every name below it.
+    Dns {
+        /// The zone or name.
+        name: String,
+        /// Whether names below it are meant too.
+        zone: bool,
+    },
+}
+
+/// When something is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// At an instant known beforehand.
+    At(Offset),
+    /// A real time after an edge of another fault, which is known only when it happens.
+    After {
+        /// Index of the other fault.
+        fault: usize,
+        /// Which edge.
+        edge: Edge,
+        /// Real time after it.
+        plus: Duration,
+        /// When that should be, if all goes as planned.
+        expected: Offset,
+    },
+}
+
+impl Trigger {
+    /// When it should happen, if all goes as planned.
+    #[must_use]
+    pub const fn expected(&self) -> Offset {
+        match self {
+            Self::At(offset)
+            | Self::After {
+                expected: offset, ..
+            } => *offset,
+        }
+    }
+}
+
+/// A claim, resolved: `text` as written, times real.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClaimPlan {
+    /// As written.
+    pub text: String,
+    /// Its meaning.
+    pub rule: Rule,
+}
+
+/// The meaning of a claim.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// A measure over a window stands on the right side of a limit.
+    Measured {
+        /// Who.
+        subject: Subject,
+        /// What.
+        measure: Measure,
+        /// Which side.
+        comparison: Comparison,
+        /// The limit.
+        limit: Limit,
+        /// When.
+        window: WindowPlan,
+    },
+    /// Something never happens in a window.
+    Never {
+        /// Who.
+        subject: Subject,
+        /// What.
+        what: Happening,
+        /// When.
+        window: WindowPlan,
+    },
+    /// Something happens in a window.
+    Happens {
+        /// Who.
+        subject: Subject,
+        /// What.
+        what: Happening,
+        /// When.
+        window: WindowPlan,
+    },
+    /// Healthy (or shedding) again in time.
+    Recovers {
+        /// Who.
+        subject: Subject,
+        /// Real time.
+        within: Duration,
+        /// After what.
+        of: Point,
+    },
+    /// Never unhealthy while a fault is in force.
+    Tolerates {
+        /// Who.
+        subject: Subject,
+        /// Index of the fault.
+        fault: usize,
+    },
+    /// One recovers before the other, each after its own last incident.
+    ReturnsBefore {
+        /// The first one.
+        first: Subject,
+        /// The later one.
+        second: Subject,
+    },
+}
+
+/// A point of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Point {
+    /// Known beforehand.
+    At(Offset),
+    /// The edge of a fault (acknowledged injection, verified removal) plus real time.
+    Fault {
+        /// Index of the fault.
+        fault: usize,
+        /// Which edge.
+        edge: Edge,
+        /// Real time after it.
+        plus: Duration,
+    },
+}
+
+/// A part of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WindowPlan {
+    /// Its begin.
+    pub from: Point,
+    /// Its end (not included).
+    pub to: Point,
+}
+
+/// A stop condition, resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StopPlan {
+    /// As written.
+    pub text: String,
+    /// Who.
+    pub subject: Subject,
+    /// What is measured.
+    pub measure: Measure,
+    /// Which side means stop.
+    pub comparison: Comparison,
+    /// The limit.
+    pub limit: Limit,
+    /// How long it must hold.
+    pub lasting: Duration,
+}
+
+/// Something that nobody knows and somebody chose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assumption {
+    /// What it is about: `load citizens`, `fault sms_late`.
+    pub about: String,
+    /// What is known of it: the source, or history's value.
+    pub note: String,
+    /// Whether it is marked `assumed: true` (else it is merely a cited source).
+    pub assumed: bool,
+}

@@ -1,0 +1,298 @@
+//! What a plan takes at its worst: rates, requests in flight, descriptors and ports.
+//!
+//! All of it follows from Little's law: what is in flight is the rate of arrivals times how long
+//! each holds on. The worst is a target that never answers, so that each request lasts its whole
+//! timeout and is tried again until patience ends.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{
+    curve::Sum,
+    model::{JourneyPlan, LinkPlan, Plan, PopulationPlan, ServiceId, StepPlan},
+};
+use crate::{
+    scenario::model::{ClientPolicy, RetryOn, Reuse},
+    time::Offset,
+    units::Rate,
+};
+
+/// Descriptors for what is not load: the record, event queues, the guardian's pipe, DNS sockets.
+const OWN_DESCRIPTORS: u64 = 128;
+/// Descriptors for a link inside the target. Its users bound their own pools.
+const INNER_LINK_DESCRIPTORS: u64 = 256;
+/// Retries without a wait still take a moment.
+const SHORTEST_RETRY: f64 = 0.001;
+
+/// What a plan takes at its worst.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Needs {
+    /// For each population, in order.
+    pub populations: Vec<PopulationNeeds>,
+    /// The highest sum of all first attempts, a second.
+    pub requests: Rate,
+    /// When that is, in real time.
+    #[serde(rename = "peak_s", serialize_with = "super::describe::offset_seconds")]
+    pub peak: Offset,
+    /// The highest sum of all attempts, a second, if everything that may be retried fails.
+    pub attempts: Rate,
+    /// Requests in flight at once, if the target never answers.
+    pub in_flight: u64,
+    /// Descriptors that brownout needs then.
+    pub descriptors: u64,
+    /// The most connections to one service, each of which takes a local port.
+    pub ports: u64,
+}
+
+/// What a population takes at its worst.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PopulationNeeds {
+    /// The population.
+    pub name: String,
+    /// Journeys in all.
+    pub arrivals: u64,
+    /// First attempts in all, when each journey comes to its end.
+    pub requests: u64,
+    /// The highest rate of arrivals.
+    pub highest_arrivals: Rate,
+    /// The highest rate of first attempts.
+    pub highest_requests: Rate,
+    /// The highest rate of attempts, if everything that may be retried fails.
+    pub highest_attempts: Rate,
+    /// Requests in flight at once, if the target never answers.
+    pub in_flight: u64,
+    /// Connections open at once.
+    pub connections: u64,
+}
+
+impl JourneyPlan {
+    /// How many requests it makes when all goes well.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        let request = |step: &&StepPlan| matches!(step, StepPlan::Request(_));
+        self.steps.iter().filter(request).count()
+    }
+
+    /// The services that it talks to, each once.
+    #[must_use]
+    pub fn services(&self) -> Vec<ServiceId> {
+        let mut services: Vec<ServiceId> = self
+            .steps
+            .iter()
+            .filter_map(|step| match step {
+                StepPlan::Request(request) => Some(request.service),
+                StepPlan::WaitFor(wait) => Some(wait.service),
+                StepPlan::Think { .. } => None,
+            })
+            .collect();
+        services.sort_unstable();
+        services.dedup();
+        services
+    }
+}
+
+impl Needs {
+    /// What `plan` takes.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let populations: Vec<_> = plan.populations.iter().map(population).collect();
+        let (peak, requests) = request_rates(&plan.populations).peak();
+        let attempts = populations.iter().map(|p| p.highest_attempts.get()).sum();
+        Self {
+            requests: rate(requests),
+            peak,
+            attempts: rate(attempts),
+            in_flight: populations.iter().map(|p| p.in_flight).sum(),
+            descriptors: descriptors(plan),
+            ports: ports(plan),
+            populations,
+        }
+    }
+}
+
+/// The rates of first attempts: arrivals times requests of a journey.
+pub(super) fn request_rates(populations: &[PopulationPlan]) -> Sum<'_> {
+    let weighted = populations
+        .iter()
+        .map(|p| (&p.curve, p.journey.requests() as f64));
+    Sum(weighted.collect())
+}
+
+fn rate(per_second: f64) -> Rate {
+    Rate::per_second(per_second).unwrap_or_default()
+}
+
+/// One way in which a journey may go, in seconds.
+struct Way {
+    /// From its arrival until it ends.
+    life: f64,
+    /// For how long of that a request is in flight.
+    busy: f64,
+    /// For how long a connection to a service is open.
+    held: Vec<(ServiceId, f64)>,
+}
+
+impl Way {
+    /// How many things that each take `seconds` of a life are there at once, at most.
+    fn at_once(&self, plan: &PopulationPlan, seconds: f64) -> f64 {
+        if self.life <= 0.0 {
+            return 0.0;
+        }
+        let alive = plan
+            .curve
+            .most_within(Duration::from_secs_f64(self.life))
+            .min(plan.arrivals as f64);
+        alive * seconds / self.life
+    }
+}
+
+/// The worst ways: a request is never answered (one for each service that it may be), or each is
+/// answered at the last moment.
+fn ways(plan: &PopulationPlan) -> Vec<Way> {
+    let mut requested: Vec<ServiceId> =
+        plan.journey.steps.iter().filter_map(requested_of).collect();
+    requested.sort_unstable();
+    requested.dedup();
+    let failing = requested.into_iter().map(|s| failing(&plan.client, s));
+    failing.chain([slow(&plan.client, &plan.journey)]).collect()
+}
+
+fn requested_of(step: &StepPlan) -> Option<ServiceId> {
+    match step {
+        StepPlan::Request(request) => Some(request.service),
+        StepPlan::WaitFor(_) | StepPlan::Think { .. } => None,
+    }
+}
+
+/// The mean wait before a retry.
+fn mean_wait(client: &ClientPolicy) -> f64 {
+    (client.retry.wait_min + client.retry.wait_max).as_secs_f64() / 2.0
+}
+
+/// How often a request is tried, `interval` apart, until patience or the attempts end.
+fn attempts(client: &ClientPolicy, interval: f64) -> f64 {
+    let most = client.retry.attempts.map_or(f64::INFINITY, f64::from);
+    let patience = client.patience.as_secs_f64();
+    (1.0 + (patience / interval).floor()).min(most.max(1.0))
+}
+
+/// A request to `service` times out, and is tried again if timeouts are; a connection that timed
+/// out is closed, so none is held while the member waits.
+fn failing(client: &ClientPolicy, service: ServiceId) -> Way {
+    let (timeout, wait) = (client.timeout.as_secs_f64(), mean_wait(client));
+    let patience = client.patience.as_secs_f64();
+    let attempts = if client.retry.outcomes.contains(&RetryOn::Timeout) {
+        attempts(client, (timeout + wait).max(SHORTEST_RETRY))
+    } else {
+        1.0
+    };
+    let busy = (attempts * timeout).min(patience);
+    let life = attempts * timeout + (attempts - 1.0) * wait;
+    Way {
+        life: life.min(patience).max(busy),
+        busy,
+        held: vec![(service, busy)],
+    }
+}
+
+/// Each step takes as long as it may. With `reuse: journey` a connection stays open from its first
+/// use to the end, pauses included.
+fn slow(client: &ClientPolicy, journey: &JourneyPlan) -> Way {
+    let patience = client.patience.as_secs_f64();
+    let kept = client.reuse == Reuse::Journey;
+    let (mut life, mut busy) = (0.0, 0.0);
+    let mut held: Vec<(ServiceId, f64)> = Vec::new();
+    for step in &journey.steps {
+        let (service, lasts) = match step {
+            StepPlan::Request(request) => (Some(request.service), client.timeout),
+            StepPlan::WaitFor(wait) => (Some(wait.service), wait.within),
+            StepPlan::Think { max, .. } => (None, *max),
+        };
+        let lasts = lasts.as_secs_f64().min(patience - life).max(0.0);
+        life += lasts;
+        if matches!(step, StepPlan::Request(_)) {
+            busy += lasts;
+        }
+        let known = |service: ServiceId| held.iter().any(|(s, _)| *s == service);
+        if let Some(new) = service.filter(|s| !known(*s)) {
+            held.push((new, 0.0));
+        }
+        for (open, seconds) in &mut held {
+            if kept || Some(*open) == service {
+                *seconds += lasts;
+            }
+        }
+    }
+    Way { life, busy, held }
+}
+
+fn population(plan: &PopulationPlan) -> PopulationNeeds {
+    let ways = ways(plan);
+    let most = |of: &dyn Fn(&Way) -> f64| ways.iter().map(of).fold(0.0, f64::max).ceil() as u64;
+    let requests = plan.journey.requests();
+    let highest_arrivals = plan.curve.max();
+    let highest_requests = highest_arrivals.scaled(requests as f64);
+    PopulationNeeds {
+        name: plan.name.clone(),
+        arrivals: plan.arrivals,
+        requests: plan.arrivals.saturating_mul(requests as u64),
+        highest_arrivals,
+        highest_requests,
+        highest_attempts: rate(highest_requests.get() + retries(plan)),
+        in_flight: most(&|way| way.at_once(plan, way.busy)),
+        connections: most(&|way| way.at_once(plan, way.held.iter().map(|(_, s)| s).sum())),
+    }
+}
+
+/// The highest rate of retries, if everything that may be retried fails as fast as it may.
+fn retries(plan: &PopulationPlan) -> f64 {
+    let client = &plan.client;
+    let Some(first) = client.retry.outcomes.first() else {
+        return 0.0;
+    };
+    let only_timeouts =
+        client.retry.outcomes.iter().all(|o| o == first) && *first == RetryOn::Timeout;
+    let fails_after = if only_timeouts {
+        client.timeout.as_secs_f64()
+    } else {
+        0.0
+    };
+    let interval = (fails_after + mean_wait(client)).max(SHORTEST_RETRY);
+    let retrying = (attempts(client, interval) - 1.0) * interval;
+    let retrying = retrying.min(client.patience.as_secs_f64());
+    plan.curve.most_within(Duration::from_secs_f64(retrying)) / interval
+}
+
+/// Connections of a population at once, each counted `weight` times, at most.
+fn weighted(plan: &PopulationPlan, weight: &dyn Fn(ServiceId) -> f64) -> f64 {
+    let of_way = |way: &Way| {
+        let seconds = way.held.iter().map(|(s, seconds)| seconds * weight(*s));
+        way.at_once(plan, seconds.sum())
+    };
+    ways(plan).iter().map(of_way).fold(0.0, f64::max)
+}
+
+fn descriptors(plan: &Plan) -> u64 {
+    // on a way of the visitors both ends of the proxy are ours, too
+    let ends = |service: ServiceId| {
+        let interposed = |l: &LinkPlan| l.visitors && l.to == service;
+        if plan.links.iter().any(interposed) {
+            3.0
+        } else {
+            1.0
+        }
+    };
+    let load: f64 = plan.populations.iter().map(|p| weighted(p, &ends)).sum();
+    let inner = plan.links.iter().filter(|l| !l.visitors).count() as u64;
+    load.ceil() as u64 + inner * INNER_LINK_DESCRIPTORS + OWN_DESCRIPTORS
+}
+
+fn ports(plan: &Plan) -> u64 {
+    let to = |index: usize| {
+        let only = |service: ServiceId| f64::from(u8::from(usize::from(service.0) == index));
+        let connections = plan.populations.iter().map(|p| weighted(p, &only));
+        connections.sum::<f64>().ceil() as u64
+    };
+    (0..plan.services.len()).map(to).max().unwrap_or(0)
+}

@@ -1,0 +1,348 @@
+//! Scenario + target + flags + this machine -> plan. Each part has a file of its own; here they
+//! are put in order, since later ones need what earlier ones found.
+
+use std::path::PathBuf;
+
+use super::{
+    anchors::{self, Names},
+    baseline,
+    claims::{Claims, Role},
+    faults::{self, Ground},
+    fit,
+    journeys::{self, Allocation},
+    launch, limits, links,
+    mistakes::{File, Mistakes},
+    model::{Assumption, JourneyPlan, Phase, Plan, PopulationPlan, ServicePlan},
+    phases, services,
+    subjects::Subjects,
+    windows,
+};
+use crate::{
+    diagnostic::{Diagnostics, Severity},
+    scenario::{
+        built_in_data,
+        model::{DataSource, DemandKind, Provenance, Scenario, ScenarioPopulation},
+    },
+    seed::Seed,
+    target::model::Target,
+    time::{Compression, Offset},
+};
+
+/// What the command line says instead of the scenario.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Overrides {
+    /// In place of `scale.load`; above zero.
+    pub load_scale: Option<f64>,
+    /// In place of `scale.time`.
+    pub time_scale: Option<Compression>,
+    /// In place of `seed`.
+    pub seed: Option<Seed>,
+}
+
+/// What a plan must know of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Here {
+    /// This executable: `brownout` in a launch command means it.
+    pub executable: PathBuf,
+    /// How many descriptors this process may open.
+    pub descriptor_limit: u64,
+    /// How many local ports outgoing connections may use.
+    pub local_ports: u32,
+}
+
+/// Resolves a scenario against a target. The warnings come with the plan.
+///
+/// # Errors
+/// Every mistake of the two files taken together, each with its place.
+pub fn resolve(
+    scenario: &Scenario,
+    target: &Target,
+    overrides: &Overrides,
+    here: &Here,
+) -> Result<(Plan, Diagnostics), Diagnostics> {
+    let mut out = Mistakes::new(&scenario.source, &target.source);
+    let plan = assemble(scenario, target, overrides, here, &mut out);
+    // what follows would only repeat mistakes that were found in the parts
+    if !out.has_errors() {
+        limits::check(scenario, target, &plan, here, &mut out);
+        baseline::check_thickness(scenario, &plan, &mut out);
+        baseline::check_end(scenario, &plan, &mut out);
+        fit::check_silence(scenario, &plan, &mut out);
+        fit::check_phases(scenario, &plan, &mut out);
+        fit::check_names(scenario, &plan, &mut out);
+    }
+    let found = out.finish();
+    if found.has_errors() {
+        return Err(found);
+    }
+    let advice = advice(&found);
+    Ok((Plan { advice, ..plan }, found))
+}
+
+/// The warnings, as a report repeats them.
+fn advice(found: &Diagnostics) -> Vec<String> {
+    found
+        .0
+        .iter()
+        .filter(|d| d.severity == Severity::Warning)
+        .map(|d| match &d.hint {
+            Some(hint) => format!("{}: {hint}", d.message),
+            None => d.message.clone(),
+        })
+        .collect()
+}
+
+/// Puts the plan together. It is whole only if no error was reported.
+fn assemble(
+    scenario: &Scenario,
+    target: &Target,
+    overrides: &Overrides,
+    here: &Here,
+    out: &mut Mistakes<'_>,
+) -> Plan {
+    let time = overrides.time_scale.unwrap_or(scenario.time_scale);
+    let load_scale = overrides.load_scale.unwrap_or(scenario.load_scale);
+    check_names(scenario, target, out);
+    services::check_guard(target, out);
+
+    let phases = phases::resolve(&scenario.phases, time, out);
+    let length = phases.last().map_or(Offset::ZERO, |p| p.to).0;
+    let zones = services::zones(&target.zones);
+    let services = services::services(target, &zones);
+    let mut links = links::declared(target, &services, &zones, out);
+    let launch = launch::resolve(target, &services, here, out);
+
+    let mut series = Allocation::default();
+    let load = Load {
+        scenario,
+        target,
+        services: &services,
+        phases: &phases,
+        time,
+        load_scale,
+    };
+    let populations = load.populations(&mut series, out);
+    series.add_probes(&services);
+    let series = series.series;
+    if services.len().max(series.len()) > usize::from(u16::MAX) {
+        out.error(
+            File::Scenario,
+            scenario.name.place,
+            "too much",
+            "more than 65535 services, or requests and probes, are more than can be told apart",
+        );
+    }
+
+    let names = Names {
+        phases: &phases,
+        faults: &scenario.faults,
+        time,
+    };
+    let times = windows::resolve(&scenario.faults, &names, length, out);
+    let mut ground = Ground {
+        services: &services,
+        zones: &zones,
+        launch: &target.launch,
+        links: &mut links,
+        time,
+    };
+    let faults: Vec<_> = scenario
+        .faults
+        .iter()
+        .zip(&times)
+        .filter_map(|(fault, times)| faults::resolve(fault, times.as_ref(), &mut ground, out))
+        .collect();
+
+    let expected = |fault: usize, edge| {
+        let times = times[fault].as_ref()?;
+        anchors::expected(&times.start, times.end.as_ref(), edge)
+    };
+    let claims = Claims {
+        source: &scenario.source,
+        names: &names,
+        subjects: &Subjects {
+            services: &services,
+            populations: &scenario.load,
+            series: &series,
+            launch: &target.launch,
+        },
+        expected: &expected,
+        begin: Offset(scenario.measure.warm_up),
+        end: Offset(length),
+        hold: scenario.measure.hold,
+    };
+    let steady_state = claims.resolve(&scenario.steady_state, Role::SteadyState, out);
+    let symptoms = claims.resolve(&scenario.symptoms, Role::Symptom, out);
+    let gates = claims.resolve(&scenario.gates, Role::Gate, out);
+    let stop = claims.stops(&scenario.stop, out);
+
+    Plan {
+        scenario: scenario.name.value.clone(),
+        title: scenario.title.clone(),
+        scenario_path: scenario.source.path.clone(),
+        target: target.name.value.clone(),
+        target_path: target.source.path.clone(),
+        environment: target.environment.clone(),
+        load_scale,
+        time_scale: time,
+        seed: overrides.seed.unwrap_or(scenario.seed),
+        phases,
+        length,
+        guard: target.guard.clone(),
+        services,
+        links,
+        zones,
+        launch,
+        populations,
+        data: data(scenario),
+        series,
+        faults,
+        steady_state,
+        symptoms,
+        gates,
+        stop,
+        measure: scenario.measure.clone(),
+        assumptions: assumptions(scenario),
+        advice: Vec::new(),
+    }
+}
+
+/// The names of both files share one namespace, since claims use them side by side.
+fn check_names(scenario: &Scenario, target: &Target, out: &mut Mistakes<'_>) {
+    let phases = scenario.phases.iter().map(|p| (&p.name, "phase"));
+    let faults = scenario.faults.iter().map(|f| (&f.name, "fault"));
+    let populations = scenario.load.iter().map(|p| (&p.name, "population"));
+    for (name, kind) in phases.chain(populations).chain(faults) {
+        if target.services.iter().any(|s| s.name.value == name.value) {
+            out.error(
+                File::Scenario,
+                name.place,
+                format!("a {kind}"),
+                format!("`{}` is also a service of the target", name.value),
+            )
+            .hint(format!("give the {kind} another name"));
+        }
+    }
+}
+
+/// What populations are resolved against.
+struct Load<'a> {
+    scenario: &'a Scenario,
+    target: &'a Target,
+    services: &'a [ServicePlan],
+    phases: &'a [Phase],
+    time: Compression,
+    load_scale: f64,
+}
+
+impl Load<'_> {
+    fn populations(&self, series: &mut Allocation, out: &mut Mistakes<'_>) -> Vec<PopulationPlan> {
+        let given = self.scenario.load.iter().enumerate();
+        given
+            .map(|(index, population)| {
+                let index = u16::try_from(index).unwrap_or(u16::MAX);
+                self.population(population, index, series, out)
+            })
+            .collect()
+    }
+
+    fn population(
+        &self,
+        population: &ScenarioPopulation,
+        index: u16,
+        series: &mut Allocation,
+        out: &mut Mistakes<'_>,
+    ) -> PopulationPlan {
+        let journey = journeys::find(&self.scenario.journeys, population, out);
+        let requests = journey.map_or(1, journeys::requests);
+        if let (0, Some(journey)) = (requests, journey) {
+            out.error(
+                File::Scenario,
+                journey.name.place,
+                "no request",
+                format!("journey `{}` makes no request", journey.name.value),
+            )
+            .hint("add a step such as `{step: look, get: \"portal:/\"}`");
+        }
+        let per_journey = match population.demand.kind {
+            DemandKind::Arrivals => 1.0,
+            DemandKind::Requests => requests.max(1) as f64,
+        };
+        let factor = self.load_scale / per_journey;
+        let curve = phases::curve(&population.demand, self.phases, self.time, factor, out);
+        let arrivals = curve.count();
+        if arrivals == 0 {
+            out.warning(
+                File::Scenario,
+                population.name.place,
+                "nobody",
+                format!("no one of `{}` ever comes", population.name.value),
+            )
+            .hint("raise its rates or the load scale");
+        }
+        PopulationPlan {
+            name: population.name.value.clone(),
+            journey: match journey {
+                Some(journey) => {
+                    journeys::resolve(journey, index, self.target, self.services, series, out)
+                }
+                // reported: this plan is never handed out
+                None => JourneyPlan {
+                    name: population.journey.value.clone(),
+                    steps: Vec::new(),
+                },
+            },
+            curve,
+            spacing: population.demand.spacing,
+            arrivals,
+            client: population.client.clone(),
+            provenance: population.provenance.clone(),
+        }
+    }
+}
+
+/// Every number that says where it comes from.
+fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
+    let populations = scenario
+        .load
+        .iter()
+        .map(|p| (format!("load {}", p.name.value), &p.provenance));
+    let faults = scenario
+        .faults
+        .iter()
+        .map(|f| (format!("fault {}", f.name.value), &f.provenance));
+    populations
+        .chain(faults)
+        .filter(|(_, p)| p.assumed || p.source.is_some() || p.history.is_some())
+        .map(|(about, provenance)| Assumption {
+            about,
+            note: note(provenance),
+            assumed: provenance.assumed,
+        })
+        .collect()
+}
+
+fn note(provenance: &Provenance) -> String {
+    let history = provenance.history.as_ref().map(|h| format!("history: {h}"));
+    let parts: Vec<String> = provenance
+        .source
+        .clone()
+        .into_iter()
+        .chain(history)
+        .collect();
+    parts.join("; ")
+}
+
+/// The built-in generators and the scenario's own, which win.
+fn data(scenario: &Scenario) -> Vec<(String, DataSource)> {
+    let own = |name: &str| scenario.data.iter().any(|(given, _)| given.value == name);
+    let built_in = built_in_data().into_iter().filter(|(name, _)| !own(name));
+    let given = scenario
+        .data
+        .iter()
+        .map(|(name, source)| (name.value.clone(), source.clone()));
+    built_in
+        .map(|(name, source)| (name.to_owned(), source))
+        .chain(given)
+        .collect()
+}

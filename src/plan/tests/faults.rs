@@ -1,0 +1,250 @@
+//! Where faults are put in.
+
+use super::fixture::{Case, cowin, minutes, seconds};
+use crate::{
+    plan::{LinkPlan, PlacePlan, Plan, ServiceId},
+    scenario::model::*,
+    units::Ratio,
+};
+
+fn http() -> Effect {
+    Effect::Http(HttpEffect {
+        matching: HttpMatch::default(),
+        action: HttpAction::Hang,
+    })
+}
+
+/// Adds a fault of half an hour in the opening.
+fn with(at: FaultPlace, effect: Effect) -> Case {
+    let mut case = cowin();
+    case.add_fault(
+        "added",
+        at,
+        "opening",
+        Some(Until::For(minutes(30))),
+        effect,
+    );
+    case
+}
+
+fn on(service: &str) -> FaultPlace {
+    FaultPlace::Service(service.into())
+}
+
+fn certificates() -> FaultPlace {
+    FaultPlace::Feature {
+        service: "portal".into(),
+        feature: "certificates".into(),
+    }
+}
+
+fn visitors_link(plan: &Plan) -> &LinkPlan {
+    let links: Vec<_> = plan.links.iter().filter(|l| l.visitors).collect();
+    assert_eq!(links.len(), 1);
+    links[0]
+}
+
+#[test]
+fn a_declared_link_is_interposed_and_visitors_walk_freely() {
+    let plan = cowin().plan();
+    let names: Vec<_> = plan.links.iter().map(|l| l.name.as_str()).collect();
+    assert_eq!(names, ["portal -> sms"]);
+    assert_eq!(plan.links[0].upstream.to_string(), "127.0.0.1:8200");
+}
+
+#[test]
+fn a_fault_at_a_service_stands_in_the_way_of_its_visitors() {
+    let plan = with(on("portal"), Effect::Tcp(TcpEffect::Down)).plan();
+    let link = visitors_link(&plan);
+    assert_eq!(link.name, "visitors -> portal");
+    assert_eq!((link.to, link.http), (ServiceId(0), false));
+    assert_eq!(link.upstream.to_string(), "127.0.0.1:8100");
+    assert_eq!(link.listen.to_string(), "127.0.0.1:0");
+}
+
+#[test]
+fn one_way_serves_all_faults_of_its_visitors_and_understands_http_if_one_needs_it() {
+    let mut case = with(on("portal"), Effect::Tcp(TcpEffect::Down));
+    case.add_fault(
+        "no_certs",
+        certificates(),
+        "evening",
+        Some(Until::For(minutes(5))),
+        http(),
+    );
+    let plan = case.plan();
+    assert!(visitors_link(&plan).http);
+    let place = |feature: Option<&str>| PlacePlan::Link {
+        link: 1,
+        feature: feature.map(str::to_owned),
+    };
+    assert_eq!(plan.faults[1].place, place(None));
+    assert_eq!(plan.faults[2].place, place(Some("certificates")));
+    let Effect::Http(effect) = &plan.faults[2].effect else {
+        panic!("{:?}", plan.faults[2].effect);
+    };
+    let routes: Vec<_> = effect
+        .matching
+        .routes
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(routes, ["GET /certificate/:id"]);
+}
+
+#[test]
+fn a_probe_outside_the_routes_of_its_feature_is_met_too() {
+    let mut case = with(certificates(), http());
+    case.target.services[0].features[2].probe = Some(crate::target::model::ProbeRequest {
+        method: Method::Get,
+        path: "/ready/certificates?deep=1".into(),
+    });
+    let plan = case.plan();
+    let Effect::Http(effect) = &plan.faults[1].effect else {
+        panic!("{:?}", plan.faults[1].effect);
+    };
+    let routes: Vec<_> = effect
+        .matching
+        .routes
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(routes, ["GET /certificate/:id", "GET /ready/certificates"]);
+}
+
+#[test]
+fn names_and_zones() {
+    let place = |name: &str| {
+        let plan = with(
+            FaultPlace::Dns(name.into()),
+            Effect::Dns(DnsEffect::Servfail),
+        )
+        .plan();
+        let met: Vec<_> = plan
+            .services
+            .iter()
+            .filter(|s| plan.faults[1].meets_host(s))
+            .map(|s| s.name.clone())
+            .collect();
+        (plan.faults[1].place.clone(), met.join(" "))
+    };
+    let dns = |name: &str, zone| PlacePlan::Dns {
+        name: name.into(),
+        zone,
+    };
+    assert_eq!(
+        place("Cowin.Test."),
+        (dns("cowin.test", true), "portal sms".into())
+    );
+    assert_eq!(
+        place("sms.cowin.test"),
+        (dns("sms.cowin.test", false), "sms".into())
+    );
+    assert_eq!(place("test"), (dns("test", true), "portal sms".into()));
+}
+
+#[track_caller]
+fn refused(case: &Case, expected: &str, hint: &str) {
+    let found = case.mistakes();
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].contains(expected) && found[0].contains(hint),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn effects_that_do_not_fit_their_place() {
+    refused(
+        &with(certificates(), Effect::Tcp(TcpEffect::Down)),
+        "fault `added` cannot do this at `feature portal/certificates`",
+        "tcp faults stand at a link or `service NAME`",
+    );
+    refused(
+        &with(on("portal"), Effect::Process(ProcessEffect::Pause)),
+        "cannot do this at `service portal`",
+        "process faults stand at `process NAME`",
+    );
+    let mut case = cowin();
+    case.target.links[0].layer = crate::target::model::Layer::Tcp;
+    refused(&case, "link `portal -> sms` passes bytes on", "layer: http");
+    let mut case = with(on("portal"), http());
+    case.target.services[0].url.value.https = true;
+    refused(&case, "the way to `portal` is encrypted", "use a tcp fault");
+    let mut case = with(on("portal"), Effect::Tcp(TcpEffect::Down));
+    case.scenario.faults[1].ramp = minutes(1);
+    refused(
+        &case,
+        "has a ramp, but a listener is closed as a whole",
+        "take out",
+    );
+    let mut case = with(
+        FaultPlace::Process("sms".into()),
+        Effect::Process(ProcessEffect::Pause),
+    );
+    case.scenario.faults[1].share = Ratio::new(0.5).expect("a share");
+    refused(
+        &case,
+        "has a share, but a process is stopped as a whole",
+        "take out",
+    );
+}
+
+#[test]
+fn places_that_are_not_there() {
+    let link = FaultPlace::Link {
+        from: "portal".into(),
+        to: "smss".into(),
+    };
+    refused(
+        &with(link, http()),
+        "unknown link `portal -> smss`",
+        "`portal -> sms`",
+    );
+    refused(
+        &with(on("portals"), http()),
+        "unknown service `portals`",
+        "`portal`",
+    );
+    let dns = FaultPlace::Dns("cowins.test".into());
+    refused(
+        &with(dns, Effect::Dns(DnsEffect::Drop)),
+        "unknown zone or name `cowins.test`",
+        "did you mean `cowin.test`?",
+    );
+    let mut case = with(
+        FaultPlace::Process("sms".into()),
+        Effect::Process(ProcessEffect::Pause),
+    );
+    case.target.launch.truncate(1);
+    refused(&case, "`sms` is no process of ours", "`launch:`");
+    let mut case = with(on("portal"), http());
+    case.target.services[0].at = None;
+    case.target.launch.clear();
+    case.target.zones.clear();
+    case.scenario.gates.remove(0);
+    refused(
+        &case,
+        "nothing says where the way to `portal` leads",
+        "at: ADDRESS:PORT",
+    );
+}
+
+#[test]
+fn what_hides_a_dns_fault_is_warned_of() {
+    let dns = || FaultPlace::Dns("cowin.test".into());
+    let mut case = with(dns(), Effect::Dns(DnsEffect::Servfail));
+    case.target.zones[0].ttl = seconds(60);
+    refused(
+        &case,
+        "warning: fault `added` is shorter than the time that answers are cached",
+        "ttl",
+    );
+    let mut case = with(dns(), Effect::Dns(DnsEffect::Servfail));
+    case.scenario.load[0].client.reuse = Reuse::Shared;
+    refused(
+        &case,
+        "warning: `citizens` keep their connections",
+        "reuse: journey",
+    );
+}

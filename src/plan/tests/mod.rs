@@ -1,0 +1,5 @@
+mod description;
+mod faults;
+pub(crate) mod fixture;
+mod mistakes;
+mod whole;

@@ -1,0 +1,244 @@
+//! When each fault begins and ends: anchors resolved, also through other faults.
+
+use std::time::Duration;
+
+use super::{
+    anchors::{Named, Names},
+    mistakes::{File, Mistakes},
+    model::Trigger,
+};
+use crate::{
+    diagnostic::Spanned,
+    scenario::model::{Anchor, Edge, Effect, Fault, ProcessEffect, Until},
+    time::{Offset, Story},
+};
+
+/// What compression may round away.
+const TOLERANCE: Duration = Duration::from_micros(1);
+
+/// A fault's two triggers.
+#[derive(Debug, Clone)]
+pub(super) struct Times {
+    pub(super) start: Trigger,
+    pub(super) end: Option<Trigger>,
+}
+
+/// Whether a fault happens at one instant and has no end of its own.
+pub(super) fn is_instant(fault: &Fault) -> bool {
+    matches!(fault.effect.value, Effect::Process(ProcessEffect::Kill))
+}
+
+/// The times of all faults, in order; `None` where a mistake was reported.
+pub(super) fn resolve(
+    faults: &[Fault],
+    names: &Names<'_>,
+    length: Duration,
+    out: &mut Mistakes<'_>,
+) -> Vec<Option<Times>> {
+    let mut search = Search {
+        faults,
+        names,
+        memo: vec![[State::New, State::New]; faults.len()],
+        path: Vec::new(),
+    };
+    (0..faults.len())
+        .map(|index| {
+            let start = search.trigger(index, Edge::Start, out);
+            let end = search.end(index, out);
+            let mut times = Times {
+                start: start?,
+                end: end?,
+            };
+            check(&faults[index], &mut times, names, length, out);
+            Some(times)
+        })
+        .collect()
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    New,
+    Busy,
+    Done(Option<Trigger>),
+}
+
+/// A depth-first walk over the edges of faults that other edges wait for.
+struct Search<'a> {
+    faults: &'a [Fault],
+    names: &'a Names<'a>,
+    memo: Vec<[State; 2]>,
+    path: Vec<usize>,
+}
+
+impl Search<'_> {
+    /// The end of a fault: `Some(None)` when it is an instant, `None` when it is wrong.
+    fn end(&mut self, index: usize, out: &mut Mistakes<'_>) -> Option<Option<Trigger>> {
+        let fault = &self.faults[index];
+        match (&fault.until, is_instant(fault)) {
+            (None, true) => Some(None),
+            (Some(until), true) => {
+                let name = &fault.name.value;
+                out.warning(
+                    File::Scenario,
+                    until.place,
+                    "ignored",
+                    format!("`{name}` is a kill: it happens at one instant and has no end"),
+                );
+                Some(None)
+            }
+            (None, false) => {
+                out.error(
+                    File::Scenario,
+                    fault.name.place,
+                    "never ends",
+                    format!("fault `{}` has no end", fault.name.value),
+                )
+                .hint("say how long: `for: 5m`, or until when: `until: evening`");
+                None
+            }
+            (Some(_), false) => self.trigger(index, Edge::End, out).map(Some),
+        }
+    }
+
+    fn trigger(&mut self, index: usize, edge: Edge, out: &mut Mistakes<'_>) -> Option<Trigger> {
+        let slot = usize::from(edge == Edge::End);
+        match &self.memo[index][slot] {
+            State::Done(done) => return done.clone(),
+            State::Busy => {
+                self.report_cycle(index, out);
+                return None;
+            }
+            State::New => {}
+        }
+        self.memo[index][slot] = State::Busy;
+        self.path.push(index);
+        let fault = &self.faults[index];
+        let found = match (edge, &fault.until) {
+            (Edge::Start, _) => self.anchor(&fault.from.value, out),
+            (Edge::End, Some(Spanned { value, .. })) => match value {
+                Until::For(span) => {
+                    let start = self.trigger(index, Edge::Start, out);
+                    start.map(|start| later(start, self.names.time.real(*span)))
+                }
+                Until::At(anchor) => self.anchor(anchor, out),
+            },
+            (Edge::End, None) => None,
+        };
+        self.path.pop();
+        self.memo[index][slot] = State::Done(found.clone());
+        found
+    }
+
+    fn anchor(&mut self, anchor: &Anchor, out: &mut Mistakes<'_>) -> Option<Trigger> {
+        let plus = self.names.time.real(anchor.plus);
+        match self.names.find(anchor, out)? {
+            Named::Phase(phase) => Some(Trigger::At(phase.edge(anchor.edge).plus(plus))),
+            Named::Fault(fault) => {
+                let edge = self.trigger(fault, anchor.edge, out)?;
+                Some(Trigger::After {
+                    fault,
+                    edge: anchor.edge,
+                    plus,
+                    expected: edge.expected().plus(plus),
+                })
+            }
+        }
+    }
+
+    fn report_cycle(&self, again: usize, out: &mut Mistakes<'_>) {
+        let begin = self.path.iter().position(|i| *i == again).unwrap_or(0);
+        let names: Vec<&str> = self.path[begin..]
+            .iter()
+            .chain([&again])
+            .map(|i| self.faults[*i].name.value.as_str())
+            .collect();
+        out.error(
+            File::Scenario,
+            self.faults[again].from.place,
+            "never comes",
+            format!("the windows wait for each other: {}", names.join(" -> ")),
+        )
+        .hint("let one of them begin at a phase");
+    }
+}
+
+/// The same trigger, `span` later.
+fn later(trigger: Trigger, span: Duration) -> Trigger {
+    match trigger {
+        Trigger::At(at) => Trigger::At(at.plus(span)),
+        Trigger::After {
+            fault,
+            edge,
+            plus,
+            expected,
+        } => Trigger::After {
+            fault,
+            edge,
+            plus: plus.saturating_add(span),
+            expected: expected.plus(span),
+        },
+    }
+}
+
+/// The window lies in the run, and the ramps in the window.
+fn check(
+    fault: &Fault,
+    times: &mut Times,
+    names: &Names<'_>,
+    length: Duration,
+    out: &mut Mistakes<'_>,
+) {
+    let time = names.time;
+    let name = &fault.name.value;
+    let run_end = Offset(length);
+    let story_end = time.story(length);
+    let from = times.start.expected();
+    if from >= run_end {
+        out.error(
+            File::Scenario,
+            fault.from.place,
+            format!("{} into the story", time.story(from.0)),
+            format!("fault `{name}` begins when the run is over"),
+        )
+        .hint(format!("the phases last {story_end} in all"));
+        return;
+    }
+    let (Some(end), Some(until)) = (&mut times.end, &fault.until) else {
+        return;
+    };
+    let to = end.expected();
+    if to <= from {
+        out.error(
+            File::Scenario,
+            until.place,
+            format!("{} into the story", time.story(to.0)),
+            format!("fault `{name}` ends before it begins"),
+        )
+        .also(
+            fault.from.place,
+            format!("{} into the story", time.story(from.0)),
+        );
+    } else if to.0 > length.saturating_add(TOLERANCE) {
+        out.error(
+            File::Scenario,
+            until.place,
+            format!("{} into the story", time.story(to.0)),
+            format!("fault `{name}` ends after the run does"),
+        )
+        .hint(format!(
+            "the phases last {story_end} in all; shorten the fault or lengthen the last phase"
+        ));
+    } else if let (Trigger::At(at), true) = (end, to > run_end) {
+        *at = run_end;
+    }
+    let ramps = Story(fault.ramp.0.saturating_add(fault.ramp_out.0));
+    if to > from && time.real(ramps) > to.since(from).saturating_add(TOLERANCE) {
+        out.error(
+            File::Scenario,
+            until.place,
+            format!("{} long", time.story(to.since(from))),
+            format!("the ramps of fault `{name}` take {ramps}, longer than its window"),
+        )
+        .hint("ramps lie inside the window: lengthen it, or shorten `ramp` and `ramp_out`");
+    }
+}

@@ -1,0 +1,300 @@
+//! The dispatcher: one loop that owns the run's state and puts load, faults, probes, signals and
+//! ticks into one order.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    faults::{FaultDesk, Told},
+    harness::{Schedule, SelfWatch},
+    prepare::{Options, RunError, RunErrorKind, Witnesses},
+    stop::StopWatch,
+    target::{ManagedTarget, TargetEvent},
+    timeline::{Action, Timeline},
+    undo,
+};
+use crate::{
+    analysis,
+    client::Network,
+    event::{BaselineVerdict, RunEvent, StopReason},
+    fault::Planes,
+    load::{Drained, LoadHandle, LoadSetup},
+    measure::{BinDelta, Cell},
+    plan::{Plan, SeriesId},
+    probe::ProbeHandle,
+    time::{Clock, Offset},
+};
+
+/// How often measurements are collected and written. Real time.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The state of a run that has begun.
+pub(super) struct Dispatcher {
+    plan: Arc<Plan>,
+    options: Options,
+    clock: Clock,
+    witnesses: Witnesses,
+    timeline: Timeline,
+    faults: FaultDesk,
+    target: ManagedTarget,
+    load: Option<LoadHandle>,
+    probes: ProbeHandle,
+    cancel: CancellationToken,
+    watch: SelfWatch,
+    stops: StopWatch,
+    /// What the baseline is judged by; emptied then, so that memory stays constant.
+    baseline: Option<BTreeMap<(u32, SeriesId), Cell>>,
+    complete: bool,
+    stopping: bool,
+}
+
+impl Dispatcher {
+    pub(super) fn new(
+        plan: &Arc<Plan>,
+        options: &Options,
+        network: &Arc<Network>,
+        planes: &Arc<Planes>,
+        target: ManagedTarget,
+        witnesses: Witnesses,
+        clock: Clock,
+    ) -> Result<Self, RunError> {
+        let internal = |error: &dyn std::fmt::Display| {
+            RunError::new(
+                RunErrorKind::Internal,
+                format!("cannot start the load: {error}"),
+            )
+        };
+        let cancel = CancellationToken::new();
+        let load = crate::load::spawn(LoadSetup {
+            plan: Arc::clone(plan),
+            network: Arc::clone(network),
+            clock,
+            workers: options.workers,
+            cancel: cancel.clone(),
+            arrivals: crate::load::planned(plan),
+        })
+        .map_err(|error| internal(&error))?;
+        let probes = crate::probe::spawn(plan, Arc::clone(network), clock, cancel.clone())
+            .map_err(|error| internal(&error))?;
+        Ok(Self {
+            plan: Arc::clone(plan),
+            options: options.clone(),
+            clock,
+            witnesses,
+            timeline: Timeline::new(plan),
+            faults: FaultDesk::new(Arc::clone(plan), Arc::clone(planes), clock),
+            target,
+            load: Some(load),
+            probes,
+            cancel,
+            watch: SelfWatch::new(clock),
+            stops: StopWatch::new(plan),
+            baseline: Some(BTreeMap::new()),
+            complete: false,
+            stopping: false,
+        })
+    }
+
+    pub(super) fn parts(self) -> (ManagedTarget, Witnesses) {
+        (self.target, self.witnesses)
+    }
+
+    /// Runs the plan to its end, or to the first reason to stop.
+    pub(super) async fn work(&mut self) {
+        tokio::time::sleep_until(self.clock.instant(Offset::ZERO)).await;
+        self.tell(RunEvent::Started);
+        let mut next_tick = Offset::ZERO.plus(TICK);
+        while !self.complete && !self.stopping {
+            let next_due = self.timeline.next().unwrap_or(next_tick).min(next_tick);
+            tokio::select! {
+                biased;
+                () = self.options.interrupt.raised() => {
+                    self.stop(StopReason::Operator, "stopped by the operator".into());
+                }
+                told = self.faults.next() => self.take_edges(told),
+                Some(event) = self.target.next_event() => self.take_target(event),
+                () = tokio::time::sleep_until(self.clock.instant(next_due)) => {
+                    if self.clock.now() >= next_tick {
+                        self.tick().await;
+                        next_tick = next_tick.plus(TICK);
+                    }
+                    while !self.stopping
+                        && let Some(action) = self.timeline.pop_due(self.clock.now())
+                    {
+                        self.act(action).await;
+                    }
+                }
+            }
+            if let Some(error) = self.witnesses.failure() {
+                let detail = error.to_string();
+                self.stop(StopReason::Internal, detail);
+            }
+        }
+    }
+
+    fn tell(&mut self, event: RunEvent) {
+        self.witnesses.tell(self.clock.now(), &event);
+    }
+
+    fn take_target(&mut self, event: TargetEvent) {
+        match event {
+            TargetEvent::Told(event) => self.tell(event),
+            TargetEvent::GuardianLost => {
+                let detail = "the guardian died, so nothing would undo the faults".to_owned();
+                self.stop(StopReason::Internal, detail);
+            }
+        }
+    }
+
+    fn take_edges(&mut self, told: Vec<Told>) {
+        for (at, event, edge) in told {
+            self.witnesses.tell(at, &event);
+            if let Some((fault, edge)) = edge {
+                self.timeline.reached(fault, edge, at);
+            }
+        }
+    }
+
+    fn stop(&mut self, reason: StopReason, detail: String) {
+        if !self.stopping {
+            self.stopping = true;
+            self.tell(RunEvent::Stopping { reason, detail });
+        }
+    }
+
+    async fn act(&mut self, action: Action) {
+        match action {
+            Action::Phase(index) => self.tell(RunEvent::Phase { index }),
+            Action::JudgeBaseline => {
+                // collect what was measured until now first, also when no tick is due
+                self.collect().await;
+                self.judge_baseline();
+            }
+            Action::Inject(fault, level) => {
+                self.tell(RunEvent::FaultArming { fault });
+                self.faults.inject(fault, level);
+            }
+            Action::Level(fault, level) => {
+                if let Some((at, event, _)) = self.faults.level(fault, level).await {
+                    self.witnesses.tell(at, &event);
+                }
+            }
+            Action::Remove(fault) => {
+                if let Some(event) = self.faults.remove(fault) {
+                    self.tell(event);
+                }
+            }
+            Action::End => self.complete = true,
+        }
+    }
+
+    /// Once a second: collect, look at ourselves, and look for a reason to stop.
+    async fn tick(&mut self) {
+        let (delta, schedule, blocked) = self.collect().await;
+        let now = self.clock.now();
+        if let Some(text) = self.stops.take(now, TICK, &delta) {
+            self.stop(StopReason::Condition, text);
+        }
+        if let Some(detail) = blocked {
+            self.stop(StopReason::Guard, detail);
+        }
+        let harness = self.watch.tick(&schedule);
+        self.tell(RunEvent::Harness(harness));
+        for event in self.faults.tallies() {
+            self.tell(event);
+        }
+    }
+
+    async fn collect(&mut self) -> (BinDelta, Schedule, Option<String>) {
+        match &self.load {
+            Some(load) => {
+                let drained = load.drain().await;
+                self.take_in(drained)
+            }
+            None => self.take_in(Drained::default()),
+        }
+    }
+
+    fn take_in(&mut self, drained: Drained) -> (BinDelta, Schedule, Option<String>) {
+        let mut delta = drained.delta;
+        let probed = self.probes.drain();
+        delta.cells.extend(probed.cells);
+        delta.journeys.extend(probed.journeys);
+        if let Some(baseline) = &mut self.baseline {
+            for cell in &delta.cells {
+                let sum = baseline.entry((cell.bin, cell.series)).or_default();
+                sum.merge(&cell.clone().into());
+            }
+        }
+        if !delta.cells.is_empty() || !delta.journeys.is_empty() {
+            self.tell(RunEvent::Measured(delta.clone()));
+        }
+        let schedule = Schedule {
+            lag: drained.lag,
+            in_flight: drained.in_flight,
+            overdue: drained.overdue,
+        };
+        (delta, schedule, drained.blocked)
+    }
+
+    fn judge_baseline(&mut self) {
+        let Some(cells) = self.baseline.take() else {
+            return;
+        };
+        let (verdict, result) = analysis::judge_baseline(&self.plan, &cells);
+        let detail = result.detail;
+        self.tell(RunEvent::Baseline {
+            verdict,
+            detail: detail.clone(),
+        });
+        match verdict {
+            BaselineVerdict::Good | BaselineVerdict::Waived => {}
+            BaselineVerdict::BelowSteadyState | BaselineVerdict::Unsteady => {
+                self.stop(StopReason::Baseline, detail);
+            }
+        }
+    }
+
+    /// Stops the load, takes every fault out, collects the rest. Returns the last instant and
+    /// whether the run was complete.
+    pub(super) async fn undo(&mut self) -> (Offset, bool) {
+        if self.stopping {
+            self.cancel.cancel();
+        }
+        undo::take_out(&mut self.faults, &mut self.witnesses, self.clock).await;
+        if !self.stopping {
+            self.wait_for_last_answers().await;
+        }
+        self.cancel.cancel();
+        if let Some(load) = self.load.take() {
+            let drained = load.finish().await;
+            self.take_in(drained);
+        }
+        for event in self.faults.tallies() {
+            self.tell(event);
+        }
+        (self.clock.now(), self.complete && !self.stopping)
+    }
+
+    /// What was sent before the end may still be answered until the longest client timeout; a
+    /// second Ctrl-C is not needed to shorten this: the first one does.
+    async fn wait_for_last_answers(&mut self) {
+        let longest = self.plan.populations.iter().map(|p| p.client.timeout).max();
+        let deadline = Instant::now() + longest.unwrap_or_default();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.tick().await;
+        loop {
+            let (_, schedule, _) = self.collect().await;
+            if schedule.in_flight == 0 || Instant::now() >= deadline {
+                return;
+            }
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.options.interrupt.raised() => return,
+                Some(event) = self.target.next_event() => self.take_target(event),
+            }
+        }
+    }
+}

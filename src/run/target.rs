@@ -1,0 +1,251 @@
+//! The target as the run manages it: what was launched, its guardian, and the control that process
+//! faults have over it.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use super::prepare::{RunError, RunErrorKind};
+use crate::{
+    client::Network,
+    event::{ExitCause, RunEvent, StopReason},
+    fault::{ProcessControl, ProcessFailure, ProcessState},
+    guardian::{self, Guardian, GuardianError},
+    launch::{Cause, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor},
+    plan::{LaunchPlan, Plan, ProbePlan, ServiceId},
+};
+
+/// What the guardian writes down before it is done, in the run's folder.
+const JOURNAL: &str = "journal.jsonl";
+/// The output of launched processes, in the run's folder.
+const LOGS: &str = "logs";
+
+/// The launched part of a target; nothing at all when brownout launches nothing.
+pub(super) struct ManagedTarget {
+    plan: Arc<Plan>,
+    guardian: Arc<Guardian>,
+    supervisor: Arc<Supervisor>,
+    notices: Notices,
+}
+
+impl ManagedTarget {
+    /// Starts the guardian. Nothing of the target is started yet.
+    pub(super) fn prepare(
+        plan: &Arc<Plan>,
+        network: &Arc<Network>,
+        executable: &Path,
+        folder: &Path,
+    ) -> Result<Self, RunError> {
+        let guardian = Guardian::start(executable, &folder.join(JOURNAL))
+            .map_err(|error| RunError::new(RunErrorKind::Internal, chain(&error)))?;
+        let guardian = Arc::new(guardian);
+        let prober = Arc::new(DirectProber(Arc::clone(network)));
+        let setup = LaunchSetup::of(plan, Arc::clone(&guardian), prober, folder.join(LOGS));
+        let (supervisor, notices) = Supervisor::new(setup);
+        let supervisor = Arc::new(supervisor);
+        Ok(Self {
+            plan: Arc::clone(plan),
+            guardian,
+            supervisor,
+            notices,
+        })
+    }
+
+    pub(super) fn process_control(&self) -> Arc<dyn ProcessControl> {
+        Arc::new(Control(Arc::clone(&self.supervisor)))
+    }
+
+    /// Starts everything in order and waits until it is ready; tells what happens meanwhile. `Err`
+    /// says why the run cannot begin, and whose doing that is.
+    pub(super) async fn start(
+        &mut self,
+        mut tell: impl FnMut(RunEvent),
+    ) -> Result<(), (StopReason, String)> {
+        let supervisor = Arc::clone(&self.supervisor);
+        let mut starting = Box::pin(async move { supervisor.start().await });
+        let started = loop {
+            tokio::select! {
+                biased;
+                Some((_, notice)) = self.notices.recv() => {
+                    if let Some(event) = event_of(&self.plan, notice) {
+                        tell(event);
+                    }
+                }
+                result = &mut starting => break result,
+            }
+        };
+        while let Ok((_, notice)) = self.notices.try_recv() {
+            if let Some(event) = event_of(&self.plan, notice) {
+                tell(event);
+            }
+        }
+        started.map_err(|error| (whose(&error), chain(&error)))?;
+        // its notice may have been among those that are not for the record
+        if self.guardian.lost().is_cancelled() {
+            return Err((StopReason::Internal, chain(&GuardianError::Lost)));
+        }
+        Ok(())
+    }
+
+    /// The next thing that happens to a launched process. Cancel safe.
+    pub(super) async fn next_event(&mut self) -> Option<TargetEvent> {
+        loop {
+            let (_, notice) = self.notices.recv().await?;
+            if notice == Notice::GuardianLost {
+                return Some(TargetEvent::GuardianLost);
+            }
+            if let Some(event) = event_of(&self.plan, notice) {
+                return Some(TargetEvent::Told(event));
+            }
+        }
+    }
+
+    /// Ends everything that was launched, and the guardian. Returns what happened meanwhile.
+    pub(super) async fn finish(mut self) -> Vec<RunEvent> {
+        self.supervisor.shutdown().await;
+        // without launched processes the guardian has nothing to do and ends at once
+        let _ = self.guardian.finish().await;
+        let mut events = Vec::new();
+        while let Ok((_, notice)) = self.notices.try_recv() {
+            events.extend(event_of(&self.plan, notice));
+        }
+        events
+    }
+}
+
+/// What the managed target tells the dispatcher.
+pub(super) enum TargetEvent {
+    /// Something for the record.
+    Told(RunEvent),
+    /// The guardian died: nothing would undo a fault any more, so the run must stop.
+    GuardianLost,
+}
+
+/// Why a run stops whose target was not started.
+const fn whose(error: &LaunchError) -> StopReason {
+    match error {
+        LaunchError::Guardian(_) | LaunchError::Logs(_) | LaunchError::Stopped => {
+            StopReason::Internal
+        }
+        LaunchError::PortBusy(_)
+        | LaunchError::Start { .. }
+        | LaunchError::Died { .. }
+        | LaunchError::NotReady { .. } => StopReason::TargetDied,
+    }
+}
+
+fn event_of(plan: &Plan, notice: Notice) -> Option<RunEvent> {
+    let name = |id: ServiceId| plan.services[usize::from(id.0)].name.clone();
+    Some(match notice {
+        Notice::Started {
+            service,
+            pid,
+            restarts,
+        } => RunEvent::ProcessStarted {
+            service: name(service),
+            pid: pid.0,
+            restarts,
+        },
+        Notice::Ready { service, took } => RunEvent::ProcessReady {
+            service: name(service),
+            took,
+        },
+        Notice::Exited {
+            service,
+            status,
+            cause,
+        } => RunEvent::ProcessExited {
+            service: name(service),
+            status: status.to_string(),
+            cause: match cause {
+                Cause::Own => ExitCause::Own,
+                Cause::Liveness => ExitCause::Liveness,
+                Cause::Injected => ExitCause::Injected,
+                Cause::Shutdown => ExitCause::Shutdown,
+            },
+        },
+        Notice::StartFailed { service, detail } => RunEvent::Note {
+            text: format!("{} could not be started again: {detail}", name(service)),
+        },
+        Notice::LivenessFailed {
+            service,
+            in_a_row,
+            seen,
+        } => RunEvent::LivenessFailed {
+            service: name(service),
+            in_a_row,
+            seen,
+        },
+        Notice::GuardianLost => return None,
+    })
+}
+
+/// An error and its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Asks launched processes past any link, as a scheduler on their machine would.
+struct DirectProber(Arc<Network>);
+
+#[async_trait]
+impl Prober for DirectProber {
+    async fn ask(
+        &self,
+        process: &LaunchPlan,
+        probe: Option<&ProbePlan>,
+        timeout: Duration,
+    ) -> Result<(), String> {
+        crate::probe::ready(
+            &self.0,
+            process.service,
+            Some(process.listens),
+            probe,
+            timeout,
+        )
+        .await
+        .map_err(|seen| seen.to_string())
+    }
+}
+
+/// Process faults act through the supervisor, so that it knows whose doing an exit is.
+struct Control(Arc<Supervisor>);
+
+fn failure(error: impl std::error::Error) -> ProcessFailure {
+    ProcessFailure {
+        detail: chain(&error),
+    }
+}
+
+#[async_trait]
+impl ProcessControl for Control {
+    async fn kill(&self, service: ServiceId) -> Result<(), ProcessFailure> {
+        self.0.kill(service).await.map_err(failure)
+    }
+
+    async fn pause(&self, service: ServiceId) -> Result<(), ProcessFailure> {
+        self.0.pause(service).await.map_err(failure)
+    }
+
+    async fn resume(&self, service: ServiceId) -> Result<(), ProcessFailure> {
+        self.0.resume(service).await.map_err(failure)
+    }
+
+    async fn state(&self, service: ServiceId) -> Result<ProcessState, ProcessFailure> {
+        self.0
+            .state(service)
+            .await
+            .map_err(failure)
+            .map(|state| match state {
+                guardian::ProcessState::Running => ProcessState::Running,
+                guardian::ProcessState::Stopped => ProcessState::Stopped,
+                guardian::ProcessState::Gone => ProcessState::Gone,
+            })
+    }
+}

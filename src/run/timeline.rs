@@ -1,0 +1,184 @@
+//! What is to be done when: pure, told the time and what happened.
+
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
+
+use crate::{
+    plan::{FaultPlan, Plan, Trigger},
+    scenario::model::Edge,
+    time::Offset,
+    units::Ratio,
+};
+
+/// Something that the dispatcher has to do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Action {
+    /// A phase begins.
+    Phase(usize),
+    /// Put a fault in at this level.
+    Inject(usize, Ratio),
+    /// Set the level of a fault that grows or shrinks.
+    Level(usize, Ratio),
+    /// Take a fault out.
+    Remove(usize),
+    /// Say whether the baseline is good enough to go on.
+    JudgeBaseline,
+    /// The last phase is over.
+    End,
+}
+
+/// The agenda of a run.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    agenda: BinaryHeap<Reverse<Entry>>,
+    waiting: Vec<Waiting>,
+    faults: Vec<FaultPlan>,
+    sequence: u32,
+}
+
+/// An action with its time; entries of one instant keep the order in which they were entered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Entry {
+    at: Offset,
+    sequence: u32,
+    action: Action,
+}
+
+impl Eq for Entry {}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.sequence).cmp(&(other.at, other.sequence))
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// An edge of a fault that waits for the edge of another.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    fault: usize,
+    edge: Edge,
+    plus: Duration,
+    /// What then happens: to whom, and which of its edges.
+    then: (usize, Edge),
+}
+
+/// Levels change at most so often, and at least in twenty steps.
+const LEVEL_STEP: Duration = Duration::from_millis(250);
+
+impl Timeline {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut timeline = Self {
+            agenda: BinaryHeap::new(),
+            waiting: Vec::new(),
+            faults: plan.faults.clone(),
+            sequence: 0,
+        };
+        for (index, phase) in plan.phases.iter().enumerate() {
+            timeline.enter(phase.from, Action::Phase(index));
+        }
+        // Before anything that happens at the baseline's end, so that a bad one injects nothing.
+        timeline.enter(plan.baseline_window().1, Action::JudgeBaseline);
+        for fault in 0..timeline.faults.len() {
+            timeline.trigger(fault, Edge::Start);
+            timeline.trigger(fault, Edge::End);
+        }
+        timeline.enter(Offset::ZERO.plus(plan.length), Action::End);
+        timeline
+    }
+
+    fn enter(&mut self, at: Offset, action: Action) {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        self.agenda.push(Reverse(Entry {
+            at,
+            sequence,
+            action,
+        }));
+    }
+
+    fn trigger(&mut self, fault: usize, edge: Edge) {
+        let plan = &self.faults[fault];
+        let trigger = match edge {
+            Edge::Start => Some(&plan.start),
+            Edge::End => plan.end.as_ref(),
+        };
+        match trigger {
+            None => {}
+            Some(Trigger::At(at)) => self.schedule(fault, edge, *at),
+            Some(Trigger::After {
+                fault: other,
+                edge: of,
+                plus,
+                ..
+            }) => {
+                let waiting = Waiting {
+                    fault: *other,
+                    edge: *of,
+                    plus: *plus,
+                    then: (fault, edge),
+                };
+                self.waiting.push(waiting);
+            }
+        }
+    }
+
+    /// An edge of a fault was reached.
+    pub(super) fn reached(&mut self, fault: usize, edge: Edge, at: Offset) {
+        let (now, later): (Vec<_>, Vec<_>) = self
+            .waiting
+            .drain(..)
+            .partition(|w| w.fault == fault && w.edge == edge);
+        self.waiting = later;
+        for waiting in now {
+            self.schedule(waiting.then.0, waiting.then.1, at.plus(waiting.plus));
+        }
+    }
+
+    fn schedule(&mut self, fault: usize, edge: Edge, at: Offset) {
+        let FaultPlan { ramp, ramp_out, .. } = self.faults[fault];
+        match edge {
+            Edge::Start if ramp.is_zero() => self.enter(at, Action::Inject(fault, Ratio::ONE)),
+            Edge::Start => {
+                self.enter(at, Action::Inject(fault, Ratio::ZERO));
+                self.slope(fault, at, ramp, |part| part);
+            }
+            Edge::End => {
+                if !ramp_out.is_zero() {
+                    let from = Offset(at.0.saturating_sub(ramp_out));
+                    self.slope(fault, from, ramp_out, |part| 1.0 - part);
+                }
+                self.enter(at, Action::Remove(fault));
+            }
+        }
+    }
+
+    fn slope(&mut self, fault: usize, from: Offset, over: Duration, level: fn(f64) -> f64) {
+        let steps = (over.as_nanos() / LEVEL_STEP.as_nanos()).clamp(20, 2000) as u32;
+        for step in 1..=steps {
+            let part = f64::from(step) / f64::from(steps);
+            let level = Ratio::new(level(part).clamp(0.0, 1.0)).unwrap_or(Ratio::ONE);
+            self.enter(from.plus(over.mul_f64(part)), Action::Level(fault, level));
+        }
+    }
+
+    /// When the next action is due.
+    pub(super) fn next(&self) -> Option<Offset> {
+        self.agenda.peek().map(|Reverse(entry)| entry.at)
+    }
+
+    /// The next action that is due by now.
+    pub(super) fn pop_due(&mut self, now: Offset) -> Option<Action> {
+        if self.next()? > now {
+            return None;
+        }
+        self.agenda.pop().map(|Reverse(entry)| entry.action)
+    }
+}
+
+#[cfg(test)]
+mod tests;

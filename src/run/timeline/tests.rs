@@ -1,0 +1,118 @@
+//! The agenda is told the time and does what the plan says.
+
+use super::*;
+use crate::{plan::Phase, scenario::model::*, time::Story};
+
+fn secs(s: u64) -> Offset {
+    Offset(Duration::from_secs(s))
+}
+
+fn fault(start: Trigger, end: Option<Trigger>, ramp: u64) -> FaultPlan {
+    FaultPlan {
+        name: "f".into(),
+        at: "dns x".into(),
+        place: crate::plan::PlacePlan::Dns {
+            name: "x".into(),
+            zone: true,
+        },
+        start,
+        end,
+        ramp: Duration::from_secs(ramp),
+        ramp_out: Duration::ZERO,
+        share: Ratio::ONE,
+        effect: Effect::Dns(DnsEffect::Servfail),
+        provenance: Provenance::default(),
+    }
+}
+
+fn plan(faults: Vec<FaultPlan>) -> Plan {
+    let phase = |name: &str, from, to| Phase {
+        name: name.into(),
+        story_from: Story::default(),
+        story_to: Story::default(),
+        from: secs(from),
+        to: secs(to),
+    };
+    let mut plan = crate::plan::fixture::empty_plan();
+    plan.phases = vec![phase("calm", 0, 20), phase("storm", 20, 60)];
+    plan.length = Duration::from_secs(60);
+    plan.faults = faults;
+    plan
+}
+
+fn drain(timeline: &mut Timeline, until: Offset) -> Vec<Action> {
+    std::iter::from_fn(|| timeline.pop_due(until)).collect()
+}
+
+#[test]
+fn the_baseline_is_judged_before_the_first_fault_of_the_same_instant() {
+    let faults = vec![fault(Trigger::At(secs(20)), Some(Trigger::At(secs(30))), 0)];
+    let mut timeline = Timeline::new(&plan(faults));
+    assert_eq!(drain(&mut timeline, secs(19)), [Action::Phase(0)]);
+    let due = drain(&mut timeline, secs(20));
+    let judged = due
+        .iter()
+        .position(|a| *a == Action::JudgeBaseline)
+        .expect("judged");
+    let injected = due
+        .iter()
+        .position(|a| *a == Action::Inject(0, Ratio::ONE))
+        .expect("injected");
+    assert!(judged < injected, "{due:?}");
+    assert_eq!(
+        drain(&mut timeline, secs(60)),
+        [Action::Remove(0), Action::End]
+    );
+}
+
+#[test]
+fn a_ramp_grows_in_small_steps_to_the_whole() {
+    let faults = vec![fault(
+        Trigger::At(secs(20)),
+        Some(Trigger::At(secs(50))),
+        10,
+    )];
+    let mut timeline = Timeline::new(&plan(faults));
+    drain(&mut timeline, Offset(Duration::from_millis(19_999)));
+    let levels: Vec<f64> = drain(&mut timeline, secs(30))
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::Inject(0, level) | Action::Level(0, level) => Some(level.get()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((levels.first(), levels.last()), (Some(&0.0), Some(&1.0)));
+    assert!(
+        levels
+            .windows(2)
+            .all(|w| w[0] < w[1] && w[1] - w[0] <= 0.051),
+        "{levels:?}"
+    );
+}
+
+#[test]
+fn a_fault_that_follows_another_waits_for_its_verified_removal() {
+    let after = |edge, plus| Trigger::After {
+        fault: 0,
+        edge,
+        plus: Duration::from_secs(plus),
+        expected: secs(0),
+    };
+    let faults = vec![
+        fault(Trigger::At(secs(20)), Some(Trigger::At(secs(30))), 0),
+        fault(after(Edge::End, 5), Some(after(Edge::End, 8)), 0),
+    ];
+    let mut timeline = Timeline::new(&plan(faults));
+    drain(&mut timeline, secs(31));
+    assert_eq!(
+        timeline.next(),
+        Some(secs(60)),
+        "nothing is known about the second fault yet"
+    );
+    timeline.reached(0, Edge::End, secs(32));
+    assert_eq!(
+        drain(&mut timeline, secs(37)),
+        [Action::Inject(1, Ratio::ONE)]
+    );
+    assert_eq!(drain(&mut timeline, secs(40)), [Action::Remove(1)]);
+}

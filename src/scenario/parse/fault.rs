@@ -1,0 +1,245 @@
+//! `faults:`.
+
+use super::{
+    effect::effect,
+    keys::FAULT,
+    names::Names,
+    place::{anchor, fault_place},
+    population::provenance,
+};
+use crate::{
+    diagnostic::{Place, Spanned},
+    document::{Fields, Mistakes, Node, Words},
+    scenario::model::{Anchor, Effect, Fault, FaultPlace, ProcessEffect, TcpEffect, Until},
+    time::Story,
+    units::{Ratio, Span},
+};
+
+/// No rehearsal has more; every fault may wait for every other.
+const MOST_FAULTS: usize = 100;
+
+/// The section `faults:`.
+pub(super) fn section(node: &Spanned<Node>, names: &Names, mistakes: &mut Mistakes) -> Vec<Fault> {
+    let entries = mistakes.entries(node, "a mapping of names to faults");
+    if let Some((first, _)) = entries.get(MOST_FAULTS) {
+        mistakes.error(
+            first.place,
+            format!("more than {MOST_FAULTS} faults"),
+            "from here on",
+        );
+        return Vec::new();
+    }
+    let faults: Vec<Fault> = entries
+        .iter()
+        .filter_map(|(name, node)| fault(name, node, names, mistakes))
+        .collect();
+    refuse_circles(&faults, mistakes);
+    faults
+}
+
+fn fault(
+    name: &Spanned<String>,
+    node: &Spanned<Node>,
+    names: &Names,
+    mistakes: &mut Mistakes,
+) -> Option<Fault> {
+    let fields = Fields::open(node, &FAULT, mistakes)?;
+    let at = fields.get("at").and_then(|node| {
+        let place = mistakes.parse(node, "the place of a fault", fault_place)?;
+        Some(Spanned::new(place, node.place))
+    });
+    let from = fields
+        .get("from")
+        .and_then(|node| anchor_of(node, names, mistakes));
+    let effect = fields
+        .one_of(&["http", "tcp", "dns", "process"], true, mistakes)
+        .and_then(|entry| Some(Spanned::new(effect(entry, mistakes)?, entry.0.place)));
+    let is_kill = effect
+        .as_ref()
+        .is_some_and(|e| e.value == Effect::Process(ProcessEffect::Kill));
+    let until = until(&fields, effect.is_some() && !is_kill, names, mistakes);
+    if is_kill && let Some(until) = &until {
+        mistakes.error(
+            until.place,
+            "a `kill` is an instant: it has no end",
+            "leave this out",
+        );
+    }
+    let ramp = story(&fields, "ramp", mistakes);
+    let ramp_out = story(&fields, "ramp_out", mistakes);
+    if let Some(Until::For(length)) = until.as_ref().map(|u| &u.value) {
+        check_ramps(&fields, *length, ramp, ramp_out, mistakes);
+    }
+    let share = fields.get("share").and_then(|node| mistakes.ratio(node));
+    let provenance = provenance(&fields, mistakes);
+    let (at, effect) = (at?, effect?);
+    check_place(&at, &effect, mistakes);
+    check_shape(&fields, &effect.value, mistakes);
+    Some(Fault {
+        name: name.clone(),
+        at,
+        from: from?,
+        until,
+        ramp: ramp.unwrap_or_default(),
+        ramp_out: ramp_out.unwrap_or_default(),
+        share: share.unwrap_or(Ratio::ONE),
+        effect,
+        provenance,
+    })
+}
+
+fn anchor_of(
+    node: &Spanned<Node>,
+    names: &Names,
+    mistakes: &mut Mistakes,
+) -> Option<Spanned<Anchor>> {
+    let text = mistakes.text(node, "a point of the story such as `opening + 2m`")?;
+    let mut words = Words::new(text.value);
+    let read = anchor(&mut words, &text, names).and_then(|anchor| words.end().map(|()| anchor));
+    match read {
+        Ok(anchor) => Some(Spanned::new(anchor, node.place)),
+        Err(slip) => {
+            mistakes.slip(&text, slip);
+            None
+        }
+    }
+}
+
+fn until(
+    fields: &Fields<'_>,
+    needed: bool,
+    names: &Names,
+    mistakes: &mut Mistakes,
+) -> Option<Spanned<Until>> {
+    let (key, node) = fields.one_of(&["for", "until"], needed, mistakes)?;
+    let until = if key.value == "for" {
+        Until::For(Story(mistakes.positive_span(node)?))
+    } else {
+        Until::At(anchor_of(node, names, mistakes)?.value)
+    };
+    Some(Spanned::new(until, node.place))
+}
+
+fn story(fields: &Fields<'_>, key: &str, mistakes: &mut Mistakes) -> Option<Story> {
+    fields
+        .get(key)
+        .and_then(|node| mistakes.span(node))
+        .map(Story)
+}
+
+fn check_ramps(
+    fields: &Fields<'_>,
+    length: Story,
+    ramp: Option<Story>,
+    ramp_out: Option<Story>,
+    mistakes: &mut Mistakes,
+) {
+    let both = ramp.unwrap_or_default().0 + ramp_out.unwrap_or_default().0;
+    let last = fields.entry("ramp_out").or_else(|| fields.entry("ramp"));
+    if both > length.0
+        && let Some((key, node)) = last
+    {
+        mistakes
+            .error(
+                node.place,
+                format!(
+                    "the fault lasts {length}, but its ramps take {}",
+                    Span(both)
+                ),
+                format!("`{}` does not fit", key.value),
+            )
+            .hint = Some("a ramp lies inside `for`".to_owned());
+    }
+}
+
+/// That the effect can be put in at the place.
+fn check_place(at: &Spanned<FaultPlace>, effect: &Spanned<Effect>, mistakes: &mut Mistakes) {
+    let (fits, wanted) = match (&at.value, &effect.value) {
+        (FaultPlace::Link { .. } | FaultPlace::Service(_), Effect::Http(_) | Effect::Tcp(_))
+        | (FaultPlace::Feature { .. }, Effect::Http(_))
+        | (FaultPlace::Process(_), Effect::Process(_))
+        | (FaultPlace::Dns(_), Effect::Dns(_)) => (true, ""),
+        (FaultPlace::Link { .. } | FaultPlace::Service(_), _) => (false, "`http` or `tcp`"),
+        (FaultPlace::Feature { .. }, _) => (false, "`http`"),
+        (FaultPlace::Process(_), _) => (false, "`process`"),
+        (FaultPlace::Dns(_), _) => (false, "`dns`"),
+    };
+    if !fits {
+        mistakes
+            .error(
+                effect.place,
+                format!("this place takes {wanted}"),
+                "this effect cannot be put in there",
+            )
+            .at_also(at.place, "the place");
+    }
+    if let (FaultPlace::Feature { .. }, Effect::Http(http)) = (&at.value, &effect.value)
+        && !http.matching.routes.is_empty()
+    {
+        mistakes
+            .error(
+                effect.place,
+                "a feature brings its own routes",
+                "`routes` is too much here",
+            )
+            .hint =
+            Some("for some routes only, say `at: service NAME` and give `routes`".to_owned());
+    }
+}
+
+/// That `share`, `ramp` and `ramp_out` mean something for the effect.
+fn check_shape(fields: &Fields<'_>, effect: &Effect, mistakes: &mut Mistakes) {
+    let (share, ramp, what) = match effect {
+        Effect::Http(_) => (true, true, ""),
+        Effect::Dns(_) => (true, true, ""),
+        Effect::Tcp(TcpEffect::Latency { .. }) => (true, true, ""),
+        Effect::Tcp(TcpEffect::Timeout { .. } | TcpEffect::Reset { .. }) => {
+            (true, false, "this tcp effect is there or not")
+        }
+        Effect::Tcp(TcpEffect::Down) => (false, false, "a listener is down or not"),
+        Effect::Process(_) => (false, false, "a process is one thing"),
+    };
+    for (key, fits) in [("share", share), ("ramp", ramp), ("ramp_out", ramp)] {
+        if let Some((key, _)) = fields.entry(key).filter(|_| !fits) {
+            mistakes.error(
+                key.place,
+                format!("`{}` means nothing for this effect", key.value),
+                what,
+            );
+        }
+    }
+}
+
+/// Refuses faults whose starts and ends wait for each other.
+fn refuse_circles(faults: &[Fault], mistakes: &mut Mistakes) {
+    let waits_for = |fault: &Fault| {
+        let mut anchors: Vec<(String, Place)> =
+            vec![(fault.from.value.of.value.clone(), fault.from.value.of.place)];
+        if let Some(Until::At(anchor)) = fault.until.as_ref().map(|u| &u.value)
+            && anchor.of.value != fault.name.value
+        {
+            anchors.push((anchor.of.value.clone(), anchor.of.place));
+        }
+        anchors
+    };
+    for fault in faults {
+        let mut pending = waits_for(fault);
+        let mut seen: Vec<String> = Vec::new();
+        while let Some((name, place)) = pending.pop() {
+            if name == fault.name.value {
+                mistakes.error(
+                    place,
+                    format!("the fault `{name}` waits for itself"),
+                    "this leads back to it",
+                );
+                break;
+            }
+            if let Some(next) = faults.iter().find(|f| f.name.value == name)
+                && !seen.contains(&name)
+            {
+                seen.push(name);
+                pending.extend(waits_for(next));
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The keys of a scenario file, mapping by mapping. A test holds the committed schema to them.
+
+use crate::document::{Table, may, needs};
+
+pub(super) const SCENARIO: Table = Table {
+    name: "scenario",
+    what: "a scenario",
+    keys: &[
+        needs("brownout"),
+        needs("scenario"),
+        may("title"),
+        may("target"),
+        may("scale"),
+        may("seed"),
+        needs("phases"),
+        needs("load"),
+        needs("journeys"),
+        may("data"),
+        may("faults"),
+        may("steady_state"),
+        may("symptoms"),
+        may("gates"),
+        may("stop"),
+        may("measure"),
+    ],
+};
+
+pub(super) const SCALE: Table = Table {
+    name: "scale",
+    what: "a scale",
+    keys: &[may("load"), may("time")],
+};
+
+pub(super) const POPULATION: Table = Table {
+    name: "population",
+    what: "a population",
+    keys: &[
+        needs("journey"),
+        may("requests"),
+        may("arrivals"),
+        may("spacing"),
+        may("client"),
+        may("source"),
+        may("assumed"),
+        may("history"),
+    ],
+};
+
+pub(super) const CLIENT: Table = Table {
+    name: "client",
+    what: "a client",
+    keys: &[
+        may("timeout"),
+        may("connect_timeout"),
+        may("retry"),
+        may("patience"),
+        may("reuse"),
+        may("resolvers"),
+    ],
+};
+
+pub(super) const RETRY: Table = Table {
+    name: "retry",
+    what: "a retry policy",
+    keys: &[needs("outcomes"), may("wait"), may("attempts")],
+};
+
+pub(super) const REQUEST: Table = Table {
+    name: "request_step",
+    what: "a request step",
+    keys: &[
+        needs("step"),
+        may("get"),
+        may("head"),
+        may("post"),
+        may("put"),
+        may("patch"),
+        may("delete"),
+        may("options"),
+        may("headers"),
+        may("json"),
+        may("body"),
+        may("take"),
+        may("check"),
+        may("fallback"),
+    ],
+};
+
+pub(super) const WAIT: Table = Table {
+    name: "wait_step",
+    what: "a waiting step",
+    keys: &[
+        needs("step"),
+        needs("wait_for"),
+        needs("take"),
+        needs("within"),
+        may("every"),
+    ],
+};
+
+pub(super) const THINK: Table = Table {
+    name: "think_step",
+    what: "a pause",
+    keys: &[needs("think")],
+};
+
+pub(crate) const CHECK: Table = Table {
+    name: "check",
+    what: "a check of an answer",
+    keys: &[
+        may("status"),
+        may("contains"),
+        may("json"),
+        may("json_absent"),
+        may("header"),
+    ],
+};
+
+pub(super) const DIGITS: Table = Table {
+    name: "digits",
+    what: "a source of digits",
+    keys: &[needs("digits"), may("starts")],
+};
+
+pub(super) const BETWEEN: Table = Table {
+    name: "between",
+    what: "a source of numbers",
+    keys: &[needs("between")],
+};
+
+pub(super) const ONE_OF: Table = Table {
+    name: "one_of",
+    what: "a source of words",
+    keys: &[needs("one_of")],
+};
+
+pub(super) const FAULT: Table = Table {
+    name: "fault",
+    what: "a fault",
+    keys: &[
+        needs("at"),
+        needs("from"),
+        may("for"),
+        may("until"),
+        may("ramp"),
+        may("ramp_out"),
+        may("share"),
+        may("http"),
+        may("tcp"),
+        may("dns"),
+        may("process"),
+        may("source"),
+        may("assumed"),
+        may("history"),
+    ],
+};
+
+pub(super) const HTTP: Table = Table {
+    name: "http_effect",
+    what: "an http effect",
+    keys: &[
+        may("status"),
+        may("delay"),
+        may("hang"),
+        may("headers"),
+        may("body"),
+        may("routes"),
+    ],
+};
+
+pub(super) const TCP: Table = Table {
+    name: "tcp_effect",
+    what: "a tcp effect",
+    keys: &[
+        may("latency"),
+        may("jitter"),
+        may("timeout"),
+        may("reset"),
+        may("stream"),
+    ],
+};
+
+pub(super) const MEASURE: Table = Table {
+    name: "measure",
+    what: "the settings of measuring",
+    keys: &[
+        may("bin"),
+        may("warm_up"),
+        may("min_samples"),
+        may("bad_bins"),
+        may("good_bins"),
+        may("hold"),
+        may("observe"),
+        may("outage_below"),
+        may("fallback_above"),
+        may("baseline"),
+        may("baseline_requests"),
+        may("baseline_span"),
+    ],
+};
+
+/// All of them, for the test against the schema.
+#[cfg(test)]
+pub(crate) const ALL: &[&Table] = &[
+    &SCENARIO,
+    &SCALE,
+    &POPULATION,
+    &CLIENT,
+    &RETRY,
+    &REQUEST,
+    &WAIT,
+    &THINK,
+    &CHECK,
+    &DIGITS,
+    &BETWEEN,
+    &ONE_OF,
+    &FAULT,
+    &HTTP,
+    &TCP,
+    &MEASURE,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_schema_knows_the_same_keys() {
+        crate::document::assert_schema_knows(crate::scenario::SCHEMA, &SCENARIO, ALL);
+    }
+}

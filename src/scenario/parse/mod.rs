@@ -1,0 +1,30 @@
+//! From the tree to the model.
+
+mod check;
+mod claim;
+mod client;
+mod curve;
+mod data;
+mod effect;
+mod fault;
+mod journey;
+pub(crate) mod keys;
+mod limit;
+mod measure;
+mod names;
+mod phases;
+mod place;
+mod population;
+mod root;
+mod step;
+mod template;
+
+pub(crate) use check::{checks, header_name, header_value};
+#[cfg(test)]
+mod tests;
+
+pub use data::built_in_data;
+pub(crate) use effect::route;
+pub(crate) use names::is_reserved;
+pub(crate) use root::version;
+pub use root::{load, parse};

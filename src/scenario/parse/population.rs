@@ -1,0 +1,182 @@
+//! `load:`: the populations.
+
+use std::time::Duration;
+
+use super::{client::client, curve::curve, keys::POPULATION, names::Names};
+use crate::{
+    diagnostic::Spanned,
+    document::{Fields, Mistakes, Node, closest_hint},
+    scenario::model::{
+        ClientPolicy, Demand, DemandKind, Journey, PhaseCurve, Provenance, ScenarioPhase,
+        ScenarioPopulation, Spacing,
+    },
+};
+
+/// What populations refer to.
+pub(super) struct Story<'a> {
+    pub(super) names: &'a Names,
+    pub(super) phases: &'a [ScenarioPhase],
+    pub(super) journeys: &'a [Journey],
+    /// Every journey's name, also of those that could not be read.
+    pub(super) journey_names: &'a [String],
+}
+
+/// The section `load:`.
+pub(super) fn section(
+    node: &Spanned<Node>,
+    story: &Story<'_>,
+    mistakes: &mut Mistakes,
+) -> Vec<ScenarioPopulation> {
+    let entries = mistakes.entries(node, "a mapping of names to populations");
+    if entries.is_empty() && matches!(node.value, Node::Map(_)) {
+        mistakes.expected(node, "at least one population");
+    }
+    let populations: Vec<_> = entries
+        .iter()
+        .filter_map(|(name, node)| population(name, node, story, mistakes))
+        .collect();
+    if populations.len() < entries.len() {
+        // what could not be read may have walked any journey
+        return populations;
+    }
+    for journey in story.journeys {
+        let walked = |(_, node): &crate::document::Entry| match &node.value {
+            Node::Map(entries) => entries.iter().any(|(key, value)| {
+                key.value == "journey"
+                    && matches!(&value.value, Node::Scalar(s) if s.text == journey.name.value)
+            }),
+            Node::Null | Node::Scalar(_) | Node::Seq(_) => false,
+        };
+        if !entries.iter().any(walked) {
+            mistakes.warning(
+                journey.name.place,
+                format!("no population walks the journey `{}`", journey.name.value),
+                "not used",
+            );
+        }
+    }
+    populations
+}
+
+fn population(
+    name: &Spanned<String>,
+    node: &Spanned<Node>,
+    story: &Story<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<ScenarioPopulation> {
+    let fields = Fields::open(node, &POPULATION, mistakes)?;
+    let journey = fields.get("journey").and_then(|node| {
+        let text = mistakes.text(node, "the name of a journey")?;
+        let known = story.journey_names.iter().any(|known| known == text.value);
+        if !known && !story.journey_names.is_empty() {
+            let place = text.part(0..text.value.len());
+            let known = story.journey_names.iter().map(String::as_str);
+            let hint = closest_hint(text.value, known);
+            mistakes
+                .error(
+                    place,
+                    format!("no journey is called `{}`", text.value),
+                    "not known",
+                )
+                .hint = hint;
+            return None;
+        }
+        Some(Spanned::new(
+            text.value.to_owned(),
+            text.part(0..text.value.len()),
+        ))
+    });
+    let spacing = fields.get("spacing").and_then(|node| {
+        let words = [("uniform", Spacing::Uniform), ("poisson", Spacing::Poisson)];
+        mistakes.choice(node, "a spacing", &words)
+    });
+    let demand = fields
+        .one_of(&["requests", "arrivals"], true, mistakes)
+        .map(|(key, node)| Demand {
+            kind: if key.value == "requests" {
+                DemandKind::Requests
+            } else {
+                DemandKind::Arrivals
+            },
+            phases: curves(node, story, mistakes),
+            spacing: spacing.unwrap_or_default(),
+        });
+    let client = fields
+        .get("client")
+        .map_or_else(ClientPolicy::default, |node| client(node, mistakes));
+    let provenance = provenance(&fields, mistakes);
+    Some(ScenarioPopulation {
+        name: name.clone(),
+        journey: journey?,
+        demand: demand?,
+        client,
+        provenance,
+    })
+}
+
+/// A curve for each phase, or one for all of them.
+fn curves(node: &Spanned<Node>, story: &Story<'_>, mistakes: &mut Mistakes) -> Vec<PhaseCurve> {
+    const WHAT: &str = "a curve such as `5_000/s -> 45_000/s in 1m`";
+    let Node::Map(entries) = &node.value else {
+        let shortest = story.phases.iter().map(|phase| phase.length.value.0).min();
+        let whole = format!("{WHAT}, or a mapping of phases to curves");
+        let Some(curve) = mistakes.parse(node, &whole, |words| curve(words, shortest)) else {
+            return Vec::new();
+        };
+        return story
+            .phases
+            .iter()
+            .map(|phase| PhaseCurve {
+                phase: Spanned::new(phase.name.value.clone(), node.place),
+                curve: Spanned::new(curve.clone(), node.place),
+            })
+            .collect();
+    };
+    let mut curves = Vec::new();
+    for (phase, node) in entries {
+        let known = story.names.phases.contains(&phase.value);
+        if !known {
+            let hint = closest_hint(&phase.value, story.names.phases.iter().map(String::as_str));
+            mistakes
+                .error(
+                    phase.place,
+                    format!("no phase is called `{}`", phase.value),
+                    "not a phase",
+                )
+                .hint = hint;
+        }
+        let length: Option<Duration> = story
+            .phases
+            .iter()
+            .find(|p| p.name.value == phase.value)
+            .map(|p| p.length.value.0);
+        if let Some(curve) = mistakes.parse(node, WHAT, |words| curve(words, length))
+            && known
+        {
+            curves.push(PhaseCurve {
+                phase: phase.clone(),
+                curve: Spanned::new(curve, node.place),
+            });
+        }
+    }
+    if entries.is_empty() {
+        mistakes.expected(node, "a curve for at least one phase");
+    }
+    curves
+}
+
+/// `source:`, `assumed:` and `history:`.
+pub(super) fn provenance(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Provenance {
+    let mut text = |key: &str, wanted: &str| {
+        let node = fields.get(key)?;
+        mistakes.string(node, wanted)
+    };
+    Provenance {
+        source: text("source", "a citation"),
+        history: text("history", "history's value"),
+        assumed: fields
+            .get("assumed")
+            .and_then(|node| mistakes.flag(node))
+            .unwrap_or(false),
+    }
+}

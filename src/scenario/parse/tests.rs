@@ -1,0 +1,398 @@
+//! The whole parser: what is read from good files, and laws that hold for any text.
+
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    diagnostic::{RenderStyle, Source},
+    scenario::model::*,
+    time::{Compression, Story},
+    units::{Rate, Ratio},
+};
+
+const BASE: &str = r#"
+brownout: 1
+scenario: drill
+scale: {load: 1%, time: 60x}
+seed: 20_210_428
+phases: [{calm: 20m}, {opening: 60m}]
+load:
+  citizens:
+    journey: register
+    requests: {calm: 5_000/s, opening: 5_000/s -> 45_000/s in 1m}
+    spacing: poisson
+    client: &c {timeout: 5s, connect_timeout: 1s, retry: {outcomes: [timeout, 5xx], wait: 2s..6s, attempts: 5}, patience: 60s, reuse: none, resolvers: 7}
+    source: a release
+    assumed: true
+    history: 29 s
+  others: {journey: register, arrivals: 10/s, client: *c}
+journeys:
+  register:
+    - {step: generate_otp, post: "portal:/otp/generate?x={{pin}}", json: {mobile: "{{mobile}}", n: 1}, take: {txn: $.txn, tag: header X-Tag}}
+    - {step: read_sms, wait_for: "sms:/inbox/{{ mobile }}", take: {otp: $.otp}, within: 20s}
+    - {think: 1s..3s}
+    - {step: find, get: "portal:/slots/{{pin}}", headers: {X-Tag: "{{tag}}/{{otp}}/{{txn}}"}, check: {status: [200, 3xx, 404..410], contains: a, json: {$.a: 1}, json_absent: $.b, header: x-ok}, fallback: {header: {x-degraded: yes}}}
+faults:
+  sms_late: {at: portal -> sms, from: opening + 2m, for: 35m, ramp: 5m, share: 25%, http: {delay: 12s, routes: [POST /send]}}
+  lost: {at: dns Portal.cowin.test., from: sms_late.end, until: opening.end, dns: no_data}
+  slow: {at: service portal, from: calm, for: 1m, tcp: {latency: 100ms, jitter: 10ms, stream: upstream}}
+  no_certs: {at: feature portal/certificates, from: calm, for: 1m, http: hang}
+  died: {at: process portal, from: opening, process: kill}
+steady_state: [portal success >= 99%]
+gates: [portal never crashes]
+stop: [portal success < 10% for 20s]
+measure: {observe: 1m, bad_bins: 5, outage_below: 1%, baseline: optional}
+"#;
+
+fn read(text: &str) -> Result<(Scenario, String), String> {
+    match parse(Source::new("x.yaml", text)) {
+        Ok((scenario, warnings)) => Ok((scenario, warnings.render(RenderStyle::Plain))),
+        Err(mistakes) => Err(mistakes.render(RenderStyle::Plain)),
+    }
+}
+
+fn base() -> Scenario {
+    let (scenario, warnings) = read(BASE).unwrap_or_else(|said| panic!("{said}"));
+    assert_eq!(warnings, "");
+    scenario
+}
+
+const fn minutes(n: u64) -> Story {
+    Story(Duration::from_secs(60 * n))
+}
+
+#[test]
+fn head_phases_and_scale() {
+    let scenario = base();
+    assert_eq!(scenario.name.value, "drill");
+    assert_eq!(scenario.title, "drill");
+    assert!((scenario.load_scale - 0.01).abs() < 1e-12);
+    assert_eq!(scenario.time_scale, Compression::new(60.0).expect("60"));
+    assert_eq!(scenario.seed.0, 20_210_428);
+    let phases: Vec<_> = scenario
+        .phases
+        .iter()
+        .map(|p| (p.name.value.as_str(), p.length.value))
+        .collect();
+    assert_eq!(phases, [("calm", minutes(20)), ("opening", minutes(60))]);
+    assert_eq!(scenario.measure.observe, Duration::from_secs(60));
+    assert_eq!(scenario.measure.bad_bins, 5);
+    assert_eq!(scenario.measure.good_bins, 10);
+    assert!(scenario.measure.baseline_optional);
+}
+
+#[test]
+fn populations_are_complete() {
+    let scenario = base();
+    let citizens = &scenario.load[0];
+    assert_eq!(citizens.demand.kind, DemandKind::Requests);
+    assert_eq!(citizens.demand.spacing, Spacing::Poisson);
+    assert_eq!(citizens.demand.phases[1].phase.value, "opening");
+    assert_eq!(
+        citizens.demand.phases[1].curve.value.start,
+        Rate::per_second(5e3).expect("rate")
+    );
+    let client = &citizens.client;
+    assert_eq!(client.timeout, Duration::from_secs(5));
+    assert_eq!(client.connect_timeout, Duration::from_secs(1));
+    assert_eq!(client.retry.outcomes, [RetryOn::Timeout, RetryOn::Http5xx]);
+    assert_eq!(client.retry.wait_max, Duration::from_secs(6));
+    assert_eq!(client.retry.attempts, Some(5));
+    assert_eq!((client.reuse, client.resolvers), (Reuse::None, 7));
+    assert!(citizens.provenance.assumed);
+    assert_eq!(citizens.provenance.history.as_deref(), Some("29 s"));
+    let others = &scenario.load[1];
+    assert_eq!(&others.client, client);
+    assert_eq!(others.demand.kind, DemandKind::Arrivals);
+    // one curve for all is a curve for each
+    assert_eq!(others.demand.phases.len(), 2);
+}
+
+#[test]
+fn journeys_keep_templates_and_checks() {
+    let scenario = base();
+    let steps = &scenario.journeys[0].steps;
+    let Step::Request(first) = &steps[0] else {
+        panic!("a request");
+    };
+    assert_eq!(first.service.value, "portal");
+    assert_eq!(first.path.to_string(), "/otp/generate?x={{pin}}");
+    assert_eq!(
+        first.body,
+        Some(Body::Json(
+            serde_json::json!({"mobile": "{{mobile}}", "n": 1})
+        ))
+    );
+    assert_eq!(first.take[1].from, TakeFrom::Header("x-tag".to_owned()));
+    let Step::WaitFor(wait) = &steps[1] else {
+        panic!("a wait");
+    };
+    assert_eq!(wait.path.to_string(), "/inbox/{{mobile}}");
+    assert_eq!(wait.every, Duration::from_millis(500));
+    let Step::Request(last) = &steps[3] else {
+        panic!("a request");
+    };
+    assert_eq!(last.check.len(), 5);
+    assert_eq!(
+        last.check[0],
+        Check::Status(StatusSet(vec![(200, 200), (300, 399), (404, 410)]))
+    );
+    assert_eq!(
+        last.fallback,
+        [Check::Header {
+            name: "x-degraded".to_owned(),
+            equals: Some("yes".to_owned())
+        }]
+    );
+}
+
+#[test]
+fn faults_have_places_windows_and_shapes() {
+    let scenario = base();
+    let [late, lost, slow, certs, died] = &scenario.faults[..] else {
+        panic!("five faults");
+    };
+    assert_eq!(late.from.value.plus, minutes(2));
+    assert_eq!(
+        late.until.as_ref().map(|u| &u.value),
+        Some(&Until::For(minutes(35)))
+    );
+    assert_eq!(late.ramp, minutes(5));
+    assert_eq!(late.share, Ratio::new(0.25).expect("share"));
+    assert_eq!(
+        lost.at.value,
+        FaultPlace::Dns("portal.cowin.test".to_owned())
+    );
+    assert_eq!(lost.from.value.edge, Edge::End);
+    assert_eq!(lost.effect.value, Effect::Dns(DnsEffect::NoData));
+    assert_eq!(
+        slow.effect.value,
+        Effect::Tcp(TcpEffect::Latency {
+            latency: Duration::from_millis(100),
+            jitter: Duration::from_millis(10),
+            stream: TcpStream::Upstream,
+        })
+    );
+    assert!(matches!(
+        &certs.effect.value,
+        Effect::Http(HttpEffect {
+            action: HttpAction::Hang,
+            ..
+        })
+    ));
+    assert!(died.until.is_none());
+}
+
+fn claim(sentence: &str) -> Claim {
+    let text = BASE.replace("portal never crashes", sentence);
+    let (scenario, _) = read(&text).unwrap_or_else(|said| panic!("{said}"));
+    scenario.gates[0].value.clone()
+}
+
+#[test]
+fn the_sentences_of_the_grammar() {
+    use Comparison::{AtLeast, AtMost};
+    let service = || Subject::Service("portal".to_owned());
+    let feature = |name: &str| Subject::Feature {
+        service: "portal".to_owned(),
+        feature: name.to_owned(),
+    };
+    for (sentence, about, what, how, most) in [
+        (
+            "portal success >= 99%",
+            service(),
+            Measure::Success,
+            AtLeast,
+            Limit::Ratio(0.99),
+        ),
+        (
+            "portal p99 <= 500ms",
+            service(),
+            Measure::Latency(9900),
+            AtMost,
+            Limit::Time(Duration::from_millis(500)),
+        ),
+        (
+            "portal p999 <= 1.5s",
+            service(),
+            Measure::Latency(9990),
+            AtMost,
+            Limit::Time(Duration::from_millis(1500)),
+        ),
+        (
+            "portal/slots admitted success >= 95% during opening",
+            feature("slots"),
+            Measure::AdmittedSuccess,
+            AtLeast,
+            Limit::Ratio(0.95),
+        ),
+        (
+            "amplification of citizens <= 1.5",
+            Subject::Population("citizens".to_owned()),
+            Measure::Amplification,
+            AtMost,
+            Limit::Number(1.5),
+        ),
+        (
+            "portal goodput >= 80% of capacity during opening",
+            service(),
+            Measure::Goodput,
+            AtLeast,
+            Limit::OfCapacity(0.8),
+        ),
+        (
+            "portal p50 <= 150% of baseline",
+            service(),
+            Measure::Latency(5000),
+            AtMost,
+            Limit::OfBaseline(1.5),
+        ),
+        (
+            "portal timeouts <= 1%",
+            service(),
+            Measure::Timeouts,
+            AtMost,
+            Limit::Ratio(0.01),
+        ),
+        (
+            "portal shed <= 40% from opening to sms_late.end + 1m",
+            service(),
+            Measure::Shed,
+            AtMost,
+            Limit::Ratio(0.4),
+        ),
+        (
+            "citizens success >= 50%",
+            Subject::Population("citizens".to_owned()),
+            Measure::Success,
+            AtLeast,
+            Limit::Ratio(0.5),
+        ),
+    ] {
+        let Claim::Measured {
+            subject,
+            measure,
+            comparison,
+            limit,
+            window,
+        } = claim(sentence)
+        else {
+            panic!("{sentence}");
+        };
+        assert_eq!(
+            (subject.value, measure, comparison, limit),
+            (about, what, how, most)
+        );
+        assert_eq!(
+            window.is_some(),
+            sentence.contains("during") || sentence.contains("from"),
+            "{sentence}"
+        );
+    }
+    for (sentence, happening) in [
+        ("portal never crashes", Happening::Crash),
+        ("portal never fails", Happening::Outage),
+        ("portal collapses within 5m of opening", Happening::Collapse),
+        ("portal crashes during opening", Happening::Crash),
+        ("portal degrades during sms_late", Happening::Unhealthy),
+        ("portal sheds within 2m of opening", Happening::Shedding),
+        (
+            "portal/certificates degrades gracefully during no_certs",
+            Happening::Graceful,
+        ),
+    ] {
+        let (what, never) = match claim(sentence) {
+            Claim::Never { what, .. } => (what, true),
+            Claim::Happens { what, .. } => (what, false),
+            other => panic!("{sentence}: {other:?}"),
+        };
+        assert_eq!(
+            (what, never),
+            (happening, sentence.contains("never")),
+            "{sentence}"
+        );
+    }
+    let Claim::Recovers { within, of, .. } =
+        claim("portal/login recovers within 20s of sms_late.end")
+    else {
+        panic!("recovers");
+    };
+    assert_eq!((within, of.edge), (Duration::from_secs(20), Edge::End));
+    assert!(matches!(
+        claim("portal/slots tolerates sms_late"),
+        Claim::Tolerates { fault, .. } if fault.value == "sms_late"
+    ));
+    assert!(matches!(
+        claim("portal/login returns before portal/slots"),
+        Claim::ReturnsBefore { second, .. } if second.value == feature("slots")
+    ));
+}
+
+#[test]
+fn a_label_points_at_the_word() {
+    let text = BASE.replace("portal never crashes", "\"portal never crashs\"");
+    let mistakes = parse(Source::new("x.yaml", text.as_str())).expect_err("a mistake");
+    let (place, _) = &mistakes.0[0].labels[0];
+    assert_eq!(&text[place.start..place.start + place.len], "crashs");
+}
+
+#[test]
+fn built_in_data_can_be_used() {
+    for (name, _) in built_in_data() {
+        let text = BASE.replace("{{mobile}}", &format!("{{{{{name}}}}}"));
+        assert!(read(&text).is_ok(), "{name}");
+    }
+}
+
+/// No text makes the parser panic or point outside the file, and it always says something.
+fn check_any(text: &str) {
+    if let Err(mistakes) = parse(Source::new("x.yaml", text)) {
+        assert!(mistakes.has_errors());
+        for (place, _) in mistakes.0.iter().flat_map(|m| &m.labels) {
+            assert!(
+                place.start + place.len <= text.len(),
+                "{place:?} in {text:?}"
+            );
+            assert!(text.is_char_boundary(place.start), "{place:?} in {text:?}");
+            assert!(
+                text.is_char_boundary(place.start + place.len),
+                "{place:?} in {text:?}"
+            );
+        }
+        for style in [RenderStyle::Plain, RenderStyle::Terminal { colour: true }] {
+            assert!(!mistakes.render(style).is_empty());
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_change_of_a_good_file_breaks_the_parser(
+        at in 0..BASE.len(),
+        len in 0usize..30,
+        new in "[ -~]{0,6}|\\{\\{|\\}\\}|\n  |é|\t|null|\\*c|-> ",
+    ) {
+        let mut text = BASE.to_owned();
+        let end = (at + len).min(text.len());
+        text.replace_range(at..end, &new);
+        check_any(&text);
+    }
+
+    #[test]
+    fn no_sentence_breaks_the_parser(words in proptest::collection::vec(
+        proptest::sample::select(vec![
+            "portal", "citizens", "opening", "sms_late", "/", "login", "success", "admitted",
+            "p99", "never", "crashes", "degrades", "gracefully", "within", "of", "during", "from",
+            "to", ">=", "<=", "99%", "20s", "1.5", "5/s", ".", "end", "+", "returns", "before",
+            "tolerates", "recovers", "amplification", "goodput", "capacity", "é", "->", "..",
+        ]), 1..9))
+    {
+        let sentence = format!("'{}'", words.join(" "));
+        check_any(&BASE.replace("portal never crashes", &sentence));
+    }
+
+    #[test]
+    fn no_text_at_all_breaks_the_parser(text in "\\PC{0,80}") {
+        check_any(&text);
+    }
+}

@@ -1,0 +1,243 @@
+//! `launch:`: the processes that brownout starts.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    env::{Env, is_variable},
+    keys::{LAUNCH, LIVENESS},
+    probe::probe,
+};
+use crate::{
+    diagnostic::Spanned,
+    document::{Fields, Mistakes, Node, beside, closest_hint},
+    target::model::{Launch, Liveness, Secret},
+    units::Span,
+};
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+const RESTART_AFTER: Duration = Duration::from_millis(500);
+const LIVENESS_EVERY: Duration = Duration::from_secs(2);
+const LIVENESS_TIMEOUT: Duration = Duration::from_secs(1);
+const LIVENESS_FAILURES: u32 = 3;
+
+/// No machine should start more for a rehearsal; each may need every other.
+const MOST_PROCESSES: usize = 100;
+
+/// The section `launch:`; `services` are all names of services.
+pub(super) fn section(
+    node: &Spanned<Node>,
+    services: &[String],
+    env: &mut Env,
+    mistakes: &mut Mistakes,
+) -> Vec<Launch> {
+    let entries = mistakes.entries(node, "a mapping of services to processes");
+    if let Some((first, _)) = entries.get(MOST_PROCESSES) {
+        mistakes.error(
+            first.place,
+            format!("more than {MOST_PROCESSES} processes"),
+            "from here on",
+        );
+        return Vec::new();
+    }
+    let launched: Vec<&str> = entries
+        .iter()
+        .map(|(name, _)| name.value.as_str())
+        .collect();
+    let mut all = Vec::new();
+    for (service, node) in entries {
+        let known = services.contains(&service.value);
+        if !known {
+            let hint = closest_hint(&service.value, services.iter().map(String::as_str));
+            mistakes
+                .error(
+                    service.place,
+                    format!("no service is called `{}`", service.value),
+                    "not known",
+                )
+                .hint = hint;
+        }
+        if let Some(launch) = launch(service, node, &launched, env, mistakes)
+            && known
+        {
+            all.push(launch);
+        }
+    }
+    refuse_circles(&all, mistakes);
+    all
+}
+
+fn launch(
+    service: &Spanned<String>,
+    node: &Spanned<Node>,
+    launched: &[&str],
+    env: &mut Env,
+    mistakes: &mut Mistakes,
+) -> Option<Launch> {
+    let fields = Fields::open(node, &LAUNCH, mistakes)?;
+    let command = fields.get("command").map(|node| command(node, mistakes));
+    let variables = fields
+        .get("env")
+        .map_or_else(Vec::new, |node| variables(node, env, mistakes));
+    let directory = fields.get("directory").and_then(|node| {
+        let path = PathBuf::from(mistakes.string(node, "the path of a folder")?);
+        let full = beside(mistakes.source(), &path);
+        if !full.is_dir() {
+            mistakes
+                .error(
+                    node.place,
+                    format!("there is no folder `{}`", full.display()),
+                    "not found",
+                )
+                .hint = Some("paths are relative to the folder of this file".to_owned());
+        }
+        Some(path)
+    });
+    let needs = fields
+        .get("needs")
+        .map_or_else(Vec::new, |node| needs(node, launched, mistakes));
+    let ready = fields.get("ready").and_then(|node| probe(node, mistakes));
+    let ready_within = fields
+        .get("ready_within")
+        .and_then(|n| mistakes.positive_span(n));
+    let liveness = fields.get("liveness").map(|node| liveness(node, mistakes));
+    let restart = fields.get("restart").and_then(|node| mistakes.flag(node));
+    let restart_after = fields
+        .get("restart_after")
+        .and_then(|node| mistakes.span(node));
+    Some(Launch {
+        service: service.clone(),
+        command: command?,
+        env: variables,
+        directory,
+        needs,
+        ready,
+        ready_within: ready_within.unwrap_or(READY_WITHIN),
+        liveness: liveness.flatten(),
+        restart: restart.unwrap_or(true),
+        restart_after: Span(restart_after.unwrap_or(RESTART_AFTER)),
+    })
+}
+
+fn command(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Vec<String> {
+    const WHAT: &str = "a program and its arguments such as `[brownout, stage, cowin]`";
+    if let Node::Scalar(scalar) = &node.value {
+        let words: Vec<&str> = scalar.text.split_whitespace().collect();
+        let hint = format!("no shell reads it; write a list: `[{}]`", words.join(", "));
+        mistakes.expected(node, WHAT).hint = Some(hint);
+        return Vec::new();
+    }
+    let items = mistakes.list(node, WHAT);
+    if items.is_empty() && matches!(node.value, Node::Seq(_)) {
+        mistakes.expected(node, WHAT);
+    }
+    let mut command = Vec::new();
+    for item in items {
+        if let Some(text) = mistakes.text(item, "an argument (a text)") {
+            if text.value.contains('\0') {
+                mistakes.error(item.place, "an argument holds no NUL", "this one does");
+            }
+            command.push(text.value.to_owned());
+        }
+    }
+    if command.first().is_some_and(String::is_empty) {
+        mistakes.expected(node, WHAT);
+    }
+    command
+}
+
+fn variables(
+    node: &Spanned<Node>,
+    env: &mut Env,
+    mistakes: &mut Mistakes,
+) -> Vec<(String, Secret)> {
+    let mut variables = Vec::new();
+    for (name, node) in mistakes.entries(node, "a mapping of environment variables to values") {
+        if !is_variable(&name.value) {
+            mistakes.error(
+                name.place,
+                format!(
+                    "`{}` is not the name of an environment variable",
+                    name.value
+                ),
+                "letters, digits and `_`, not beginning with a digit",
+            );
+            continue;
+        }
+        if let Some(text) = mistakes.text(node, "the variable's value")
+            && let Some(value) = env.fill(&text, mistakes)
+        {
+            variables.push((name.value.clone(), value));
+        }
+    }
+    variables
+}
+
+fn needs(node: &Spanned<Node>, launched: &[&str], mistakes: &mut Mistakes) -> Vec<Spanned<String>> {
+    let mut needs = Vec::new();
+    for item in mistakes.list(node, "a list of services such as `[sms]`") {
+        let Some(text) = mistakes.text(item, "a service that is launched") else {
+            continue;
+        };
+        let place = text.part(0..text.value.len());
+        if launched.contains(&text.value) {
+            needs.push(Spanned::new(text.value.to_owned(), place));
+        } else {
+            let hint = closest_hint(text.value, launched.iter().copied());
+            mistakes
+                .error(
+                    place,
+                    format!("`{}` is not launched by this file", text.value),
+                    "not under `launch:`",
+                )
+                .hint = hint;
+        }
+    }
+    needs
+}
+
+fn liveness(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Liveness> {
+    let fields = Fields::open(node, &LIVENESS, mistakes)?;
+    let get = fields.get("get").and_then(|node| probe(node, mistakes));
+    let every = fields.get("every").and_then(|n| mistakes.positive_span(n));
+    let timeout = fields
+        .get("timeout")
+        .and_then(|n| mistakes.positive_span(n));
+    let failures = fields
+        .get("failures")
+        .and_then(|n| mistakes.count(n, 1..=1_000));
+    if let Some(node) = fields.get("then") {
+        mistakes.choice(node, "what follows", &[("restart", ())]);
+    }
+    Some(Liveness {
+        get: get?,
+        every: every.unwrap_or(LIVENESS_EVERY),
+        timeout: timeout.unwrap_or(LIVENESS_TIMEOUT),
+        failures: failures.unwrap_or(LIVENESS_FAILURES),
+    })
+}
+
+/// Refuses processes that wait for each other.
+fn refuse_circles(all: &[Launch], mistakes: &mut Mistakes) {
+    for launch in all {
+        let mut pending: Vec<&Spanned<String>> = launch.needs.iter().collect();
+        let mut seen: Vec<&str> = Vec::new();
+        while let Some(need) = pending.pop() {
+            if need.value == launch.service.value {
+                mistakes
+                    .error(
+                        need.place,
+                        format!("`{}` needs itself, by way of others", need.value),
+                        "this leads back to it",
+                    )
+                    .hint = Some("what needs each other cannot be started in any order".to_owned());
+                break;
+            }
+            if !seen.contains(&need.value.as_str())
+                && let Some(next) = all.iter().find(|l| l.service.value == need.value)
+            {
+                seen.push(&need.value);
+                pending.extend(&next.needs);
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Integration tests: they drive the real executable, and hold the code to the shape that
+//! ARCHITECTURE.md describes.
+
+mod bad_files;
+mod browser;
+mod endings;
+mod guard;
+mod guardian;
+mod https;
+mod imports;
+mod launch;
+#[cfg(target_os = "linux")]
+mod orphans;
+mod shipped_files;
+mod support;
+mod truth;
+
+/// The executable, in the project's folder, without the caller's colour settings.
+fn brownout(args: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_brownout"));
+    command
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_remove("NO_COLOR");
+    command
+}
