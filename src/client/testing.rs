@@ -47,6 +47,17 @@ pub(crate) fn service_at(addr: SocketAddr) -> ServicePlan {
     service(&addr.ip().to_string(), addr.port())
 }
 
+/// An address where connections are refused for as long as the socket is held: it is bound, so that
+/// nobody else gets the port, and does not listen.
+pub(crate) fn closed_port() -> (socket2::Socket, SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
+        .expect("a socket");
+    let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+    socket.bind(&any.into()).expect("a free port");
+    let addr = socket.local_addr().expect("bound");
+    (socket, addr.as_socket().expect("an address"))
+}
+
 /// A request as it came over the wire.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {

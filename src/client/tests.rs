@@ -10,7 +10,7 @@ use std::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::{net::TcpListener, time::Instant};
 
-use super::testing::{Act, Server, answer, plan, service, service_at};
+use super::testing::{Act, Server, answer, closed_port, plan, service, service_at};
 use super::*;
 use crate::{
     measure::Outcome,
@@ -145,10 +145,7 @@ async fn each_behaviour_of_a_server_has_its_outcome() {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-    let listener = listener.expect("a free port");
-    let addr = listener.local_addr().expect("bound");
-    drop(listener);
+    let (_held, addr) = closed_port();
     let network = network(service_at(addr), Wiring::default());
     assert_eq!(outcome(&once(&network, LONG).await), Outcome::Refused);
 }

@@ -17,7 +17,7 @@ use super::*;
 use crate::{
     client::{
         Network, Wiring,
-        testing::{Act, Server, answer, plan, service_at},
+        testing::{Act, Server, answer, closed_port, plan, service_at},
     },
     measure::{Cell, JourneyCell, Outcome},
     plan::{
@@ -411,9 +411,7 @@ async fn a_plan_that_cannot_be_walked_is_told() {
 #[tokio::test]
 async fn a_rate_beyond_this_machine_is_not_sent_for_lag_and_nothing_is_lost() {
     // nobody listens: a refusal is the least that a request can cost
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let addr = listener.local_addr().expect("bound");
-    drop(listener);
+    let (_held, addr) = closed_port();
     let unused = Server::start(|_| answer(200, "", ""));
     let policy = ClientPolicy {
         timeout: Duration::from_millis(100),

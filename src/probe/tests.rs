@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     client::{
         Network, Wiring,
-        testing::{Act, Server, answer, plan, service, service_at},
+        testing::{Act, Server, answer, closed_port, plan, service, service_at},
     },
     measure::{BinDelta, Outcome},
     plan::{FeaturePlan, Origin, Plan, ProbePlan, Series, ServiceId},
@@ -115,9 +115,7 @@ async fn readiness_is_asked_directly() {
     assert_eq!(ask(Some(server.addr), None).await, Ok(()));
     assert_eq!(link.connections(), 0);
 
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let addr = closed.local_addr().expect("bound");
-    drop(closed);
+    let (_held, addr) = closed_port();
     let refused = ask(Some(addr), None).await;
     assert_eq!(refused, Err(NotReady::Failed(Outcome::Refused)));
     assert_eq!(refused.expect_err("closed").to_string(), "refused");

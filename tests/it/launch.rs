@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{TcpListener, TcpStream},
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
@@ -17,6 +17,8 @@ use brownout::{
     scenario::model::Method,
 };
 use tempfile::TempDir;
+
+use crate::support::free_address;
 
 const PORTAL: ServiceId = ServiceId(0);
 const SMS: ServiceId = ServiceId(1);
@@ -142,19 +144,13 @@ fn get(path: &str) -> ProbePlan {
     }
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> SocketAddr {
-    let socket = TcpListener::bind(("127.0.0.1", 0)).expect("binds");
-    socket.local_addr().expect("bound")
-}
-
 fn process(service: ServiceId, script: &str) -> LaunchPlan {
     LaunchPlan {
         service,
         command: vec!["sh".into(), "-c".into(), script.into()],
         env: Vec::new(),
         directory: "/".into(),
-        listens: free_port(),
+        listens: free_address().parse().expect("an address"),
         ready: Some(get("/ready")),
         ready_within: Duration::from_secs(5),
         liveness: None,

@@ -1,8 +1,10 @@
 //! What integration tests share: the executable, a folder for each test, and patience.
 
 use std::{
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -80,10 +82,24 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
     }
 }
 
-/// An address on loopback that was free a moment ago.
+/// An address on loopback where a process that a test starts may listen. No two calls get the same
+/// one, and it lies below the ports that the kernel hands out by itself (32768 and up), so nothing
+/// takes it meanwhile: a port asked of the kernel and given back may be handed out again at once.
 pub(crate) fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("bound").to_string()
+    const FIRST: u32 = 20_000;
+    const PORTS: u32 = 12_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    // another test process begins elsewhere
+    let begin = std::process::id().wrapping_mul(97);
+    for _ in 0..PORTS {
+        let nth = begin.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + nth % PORTS).expect("a port");
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return address.to_string();
+        }
+    }
+    panic!("no free port from {FIRST} on");
 }
 
 pub(crate) fn exit_code(output: &Output) -> i32 {
