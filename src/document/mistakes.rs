@@ -35,14 +35,16 @@ pub(crate) struct Text<'a> {
 }
 
 impl Text<'_> {
-    /// Where a part of it stands.
+    /// Where a part of it stands. A range that ends inside a character means the whole of it.
     pub(crate) fn part(&self, range: Range<usize>) -> Place {
-        match self.first {
-            Some(first) => Place {
-                start: first + range.start,
-                len: range.len(),
-            },
-            None => self.place,
+        let Some(first) = self.first else {
+            return self.place;
+        };
+        let start = self.value.floor_char_boundary(range.start);
+        let end = self.value.ceil_char_boundary(range.end);
+        Place {
+            start: first + start,
+            len: end - start,
         }
     }
 }

@@ -337,6 +337,13 @@ fn a_label_points_at_the_word() {
 }
 
 #[test]
+fn a_label_never_cuts_a_character() {
+    let text = BASE.replace("\"sms:/inbox", "\"é/inbox");
+    assert_ne!(text, BASE);
+    check_any(&text);
+}
+
+#[test]
 fn built_in_data_can_be_used() {
     for (name, _) in built_in_data() {
         let text = BASE.replace("{{mobile}}", &format!("{{{{{name}}}}}"));
