@@ -50,8 +50,8 @@ pub(crate) fn service_at(addr: SocketAddr) -> ServicePlan {
 /// An address where connections are refused for as long as the socket is held: it is bound, so that
 /// nobody else gets the port, and does not listen.
 pub(crate) fn closed_port() -> (socket2::Socket, SocketAddr) {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
-        .expect("a socket");
+    let socket =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
     socket.bind(&any.into()).expect("a free port");
     let addr = socket.local_addr().expect("bound");

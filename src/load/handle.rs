@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     arrivals::Schedule,
     limits::{self, DRAIN_WAIT},
+    pacer::Pacer,
     release::Release,
     script::{LoadError, Script},
     worker::{self, Port, Report, Shared},
@@ -158,6 +159,10 @@ fn start(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let pacer = {
+        let _on = runtime.enter();
+        Pacer::new(setup.clock)?
+    };
     let body = move || {
         runtime.block_on(async {
             let plan = &setup.plan;
@@ -181,7 +186,7 @@ fn start(
             });
             let timeouts = plan.populations.iter().map(|p| p.client.timeout);
             let grace = timeouts.max().unwrap_or_default();
-            worker::run(shared, release, grace, port, setup.cancel.clone()).await;
+            worker::run(shared, release, pacer, grace, port, setup.cancel.clone()).await;
         });
         // a look-up that hangs in the system's resolver must not hold the end up
         runtime.shutdown_background();

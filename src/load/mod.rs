@@ -7,6 +7,7 @@
 
 pub mod arrivals;
 mod data;
+mod fine_timer;
 mod handle;
 mod journey;
 mod limits;

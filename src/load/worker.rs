@@ -113,6 +113,7 @@ impl<C: Client> Shared<C> {
 pub(super) async fn run<C: Client + 'static>(
     shared: Rc<Shared<C>>,
     release: Release,
+    pacer: Pacer,
     grace: Duration,
     mut port: Port,
     cancel: CancellationToken,
@@ -127,7 +128,7 @@ pub(super) async fn run<C: Client + 'static>(
         std::future::pending::<()>().await;
     };
     let load = async {
-        release_all(&shared, release).await;
+        release_all(&shared, release, pacer).await;
         last_requests(&shared, grace).await;
     };
     local
@@ -145,12 +146,16 @@ pub(super) async fn run<C: Client + 'static>(
     let _ = port.reports.send(shared.report());
 }
 
-async fn release_all<C: Client + 'static>(shared: &Rc<Shared<C>>, mut release: Release) {
-    let pacer = Pacer::new(shared.clock);
+async fn release_all<C: Client + 'static>(
+    shared: &Rc<Shared<C>>,
+    mut release: Release,
+    mut pacer: Pacer,
+) {
+    let mut started = 0;
     while let Some(due) = release.next_due() {
-        pacer.reach(due).await;
+        pacer.reach(due, started).await;
         release.collect(shared.clock.now());
-        let mut started = 0;
+        started = 0;
         while started < BATCH
             && let Some(arrival) = release.pop()
         {
