@@ -17,6 +17,7 @@ use super::{
     pacer::Pacer,
     release::Release,
     script::{LoadError, Script},
+    walkers::Walkers,
     worker::{self, Port, Report, Shared},
 };
 use crate::{
@@ -179,7 +180,7 @@ fn start(
                 recorder: Recorder::new(plan.measure.bin, plan.series.len()).into(),
                 lag: Latencies::default().into(),
                 requests: 0.into(),
-                journeys: 0.into(),
+                walkers: Walkers::new(),
                 overdue: 0.into(),
                 last_lag: Duration::ZERO.into(),
                 scripts,

@@ -15,6 +15,7 @@ mod pacer;
 mod release;
 mod script;
 mod text;
+mod walkers;
 mod worker;
 
 pub use handle::{ArrivalSource, Drained, LoadHandle, LoadSetup, Shard, planned, spawn};

@@ -18,6 +18,7 @@ use super::{
     pacer::Pacer,
     release::{Arrival, Release},
     script::Script,
+    walkers::Walkers,
 };
 use crate::{
     client::Client,
@@ -39,8 +40,8 @@ pub(super) struct Shared<C> {
     pub(super) lag: RefCell<Latencies>,
     /// Requests under way.
     pub(super) requests: Cell<u64>,
-    /// Journeys under way.
-    pub(super) journeys: Cell<u64>,
+    /// Journeys under way, and those who walk them.
+    pub(super) walkers: Rc<Walkers<Arrival>>,
     /// Arrivals that are due and not yet released.
     pub(super) overdue: Cell<u64>,
     /// How late the last arrival was started.
@@ -181,9 +182,9 @@ fn start<C: Client + 'static>(shared: &Rc<Shared<C>>, arrival: Arrival) -> bool 
         shared.not_sent(arrival, Outcome::NotSentLag);
         return false;
     }
-    if shared.journeys.get() >= IN_FLIGHT_JOURNEYS {
+    if shared.walkers.busy() >= IN_FLIGHT_JOURNEYS {
         // whose fault it is that there are so many: the target's if most wait for its answers
-        let waiting = shared.requests.get() * 2 > shared.journeys.get();
+        let waiting = shared.requests.get() * 2 > shared.walkers.busy();
         let outcome = if waiting {
             Outcome::NotSentLimit
         } else {
@@ -192,12 +193,9 @@ fn start<C: Client + 'static>(shared: &Rc<Shared<C>>, arrival: Arrival) -> bool 
         shared.not_sent(arrival, outcome);
         return false;
     }
-    shared.journeys.set(shared.journeys.get() + 1);
-    let shared = Rc::clone(shared);
-    spawn_local(async move {
-        walk(Rc::clone(&shared), arrival).await;
-        shared.journeys.set(shared.journeys.get() - 1);
-    });
+    let walker = Rc::clone(shared);
+    let walk = move |arrival| walk(Rc::clone(&walker), arrival);
+    shared.walkers.give(arrival, walk);
     true
 }
 
@@ -207,7 +205,7 @@ async fn last_requests<C: Client>(shared: &Shared<C>, grace: Duration) {
     loop {
         let now = shared.clock.now();
         let over = now >= shared.plan_end && shared.requests.get() == 0;
-        if shared.journeys.get() == 0 || over || now > limit {
+        if shared.walkers.busy() == 0 || over || now > limit {
             return;
         }
         tokio::time::sleep(LAST_LOOK).await;
