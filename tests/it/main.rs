@@ -12,6 +12,8 @@ mod launch;
 #[cfg(target_os = "linux")]
 mod orphans;
 mod shipped_files;
+#[cfg(target_os = "linux")]
+mod stall;
 mod support;
 mod truth;
 

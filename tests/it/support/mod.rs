@@ -1,5 +1,8 @@
 //! What integration tests share: the executable, a folder for each test, and patience.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod nginx;
+
 use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
