@@ -14,7 +14,10 @@ mod linux {
         Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
         timerfd_settime,
     };
-    use tokio::io::{Interest, unix::AsyncFd};
+    use tokio::{
+        io::{Interest, unix::AsyncFd},
+        time::Instant,
+    };
 
     /// A timer of the runtime that it was made on.
     #[derive(Debug)]
@@ -41,10 +44,15 @@ mod linux {
 
         /// Waits so long: timerfd_create(2), exact but for the time that waking up takes.
         pub(in crate::load) async fn sleep(&mut self, span: Duration) {
-            // a setting of zero would disarm the timer
-            let span = span.max(Duration::from_nanos(1));
-            if self.arm(span).is_err() || self.expire().await.is_err() {
-                tokio::time::sleep(span).await;
+            let until = Instant::now() + span;
+            loop {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return;
+                }
+                if self.arm(left).is_err() || self.expired().await.is_err() {
+                    tokio::time::sleep_until(until).await;
+                }
             }
         }
 
@@ -59,16 +67,11 @@ mod linux {
             Ok(())
         }
 
-        /// Reads the count of expiries, which makes the descriptor unreadable again.
-        async fn expire(&mut self) -> io::Result<()> {
-            loop {
-                let mut ready = self.0.readable_mut().await?;
-                let mut count = [0; 8];
-                let read = ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut count)?));
-                if let Ok(read) = read {
-                    return read.map(|_| ());
-                }
-            }
+        /// Waits for an expiry, or for the news of an old one. The count of expiries is not read:
+        /// the runtime polls for edges, and each expiry is one whether it is read or not.
+        async fn expired(&mut self) -> io::Result<()> {
+            self.0.readable_mut().await?.clear_ready();
+            Ok(())
         }
     }
 }

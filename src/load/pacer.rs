@@ -40,15 +40,17 @@ impl Pacer {
         })
     }
 
-    /// Waits until `due` is reached and a quantum has passed since the last time. `released` is how
-    /// many arrivals that time gave.
-    pub(super) async fn reach(&mut self, due: Offset, released: usize) {
+    /// Waits until `due` is reached and a quantum has passed since the last time; whether there was
+    /// anything to wait for. `released` is how many arrivals that time gave.
+    pub(super) async fn reach(&mut self, due: Offset, released: usize) -> bool {
         let wake = self.quantum.wake(due, released);
-        let now = self.clock.now();
-        if wake > now {
-            self.timer.sleep(wake.since(now)).await;
+        let left = wake.since(self.clock.now());
+        let waits = !left.is_zero();
+        if waits {
+            self.timer.sleep(left).await;
         }
         self.quantum.woke(self.clock.now());
+        waits
     }
 }
 

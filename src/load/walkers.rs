@@ -45,6 +45,11 @@ impl<T: 'static> Walkers<T> {
         self.busy.get()
     }
 
+    /// Whether somebody who was given has not yet had a turn.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.waiting.borrow().is_empty()
+    }
+
     /// Lets one of the tasks `walk` this one. Must be called on a `LocalSet`; what it drops is
     /// dropped where it is.
     pub(super) fn give<F, W>(self: &Rc<Self>, one: T, walk: F)

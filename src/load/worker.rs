@@ -154,7 +154,14 @@ async fn release_all<C: Client + 'static>(
 ) {
     let mut started = 0;
     while let Some(due) = release.next_due() {
-        pacer.reach(due, started).await;
+        if !pacer.reach(due, started).await || shared.walkers.is_behind() {
+            // Everything that is ready has its turn before the next batch: then a worker that
+            // cannot keep up shows it as lag here, instead of starting ever more that it cannot
+            // finish.
+            let turn = spawn_local(async {});
+            // it can only fail by a panic, and does nothing
+            let _ = turn.await;
+        }
         release.collect(shared.clock.now());
         started = 0;
         while started < BATCH
@@ -163,11 +170,6 @@ async fn release_all<C: Client + 'static>(
             started += usize::from(start(shared, arrival));
         }
         shared.overdue.set(release.overdue());
-        // Everything that is ready has its turn before the next batch: then a worker that cannot
-        // keep up shows it as lag here, instead of starting ever more that it cannot finish.
-        let turn = spawn_local(async {});
-        // it can only fail by a panic, and does nothing
-        let _ = turn.await;
     }
 }
 
