@@ -23,7 +23,7 @@ scenario: moving
 title: A name that moves
 target: target.yaml
 phases: [{calm: 6s}, {rest: 24s}]
-measure: {warm_up: 1s, baseline_requests: 100, baseline_span: 4s, observe: 5s, hold: 3s}
+measure: {warm_up: 1s, baseline: optional, baseline_requests: 100, baseline_span: 4s, observe: 5s, hold: 3s}
 load:
   crowd: {journey: look, arrivals: {calm: 50/s, rest: 50/s}, client: {timeout: 2s}}
 journeys:
