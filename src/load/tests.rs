@@ -165,6 +165,19 @@ async fn every_planned_arrival_is_offered_once() {
 }
 
 #[tokio::test]
+async fn who_is_due_just_before_the_end_is_sent_by_a_worker_that_woke_up_after_it() {
+    let server = Server::start(|_| answer(200, "", "ok"));
+    let mut plan = load_plan(&server, 20, vec![get(0, "/")], ClientPolicy::default());
+    plan.length = Duration::from_millis(20);
+    // all of it lies in the past by less than what is caught up with
+    let clock = Clock::starting_at(Instant::now() - Duration::from_secs(1));
+    let (load, _cancel) = start(plan, 1, 2, clock);
+    let drained = load.finish().await;
+    assert_eq!(series(&drained, 0).counts.get(Outcome::Ok), 20);
+    assert_eq!(journeys(&drained), (20, 20, 0));
+}
+
+#[tokio::test]
 async fn a_journey_takes_waits_and_goes_on() {
     let polls = AtomicU64::new(0);
     let server = Server::start(move |seen| match seen.path() {

@@ -206,7 +206,9 @@ async fn last_requests<C: Client>(shared: &Shared<C>, grace: Duration) {
     let limit = shared.clock.now().max(shared.plan_end).plus(grace);
     loop {
         let now = shared.clock.now();
-        let over = now >= shared.plan_end && shared.requests.get() == 0;
+        // who was just released has a first request to send, however late it is
+        let behind = shared.walkers.is_behind();
+        let over = now >= shared.plan_end && shared.requests.get() == 0 && !behind;
         if shared.walkers.busy() == 0 || over || now > limit {
             return;
         }
