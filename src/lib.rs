@@ -14,6 +14,9 @@ pub mod seed;
 pub mod time;
 pub mod units;
 
+// what others recorded
+pub mod import;
+
 // what people write, and what will happen because of it
 pub mod plan;
 pub mod scenario;

@@ -6,6 +6,7 @@ mod exit;
 mod files;
 mod guardian;
 mod here;
+mod import;
 mod live;
 mod plan;
 mod report;
@@ -35,6 +36,7 @@ enum Command {
     Run(run::Args),
     Plan(plan::Args),
     Check(check::Args),
+    Import(import::Args),
     Report(report::Args),
     Runs(report::RunsArgs),
     Schema(schema::Args),
@@ -70,6 +72,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::main(args),
         Command::Plan(args) => plan::main(&args),
         Command::Check(args) => check::main(&args),
+        Command::Import(args) => import::main(&args),
         Command::Report(args) => report::main(&args),
         Command::Runs(args) => report::runs(&args),
         Command::Schema(args) => schema::main(&args),

@@ -14,6 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("time", &["units"]),
     ("guard", &[]),
     ("diagnostic", &[]),
+    // what others recorded: it knows nothing of what is made of it
+    ("import", &["units"]),
     // what people write: `document` reads YAML into a tree with places, the others give it meaning
     ("document", &["diagnostic", "units"]),
     (
