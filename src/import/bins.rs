@@ -154,9 +154,9 @@ mod tests {
         }
         assert_eq!(bins.width(), Duration::from_secs(10));
         assert_eq!(bins.first_second(), 90);
-        assert_eq!(bins.of(1), [1, 3 + 1]);
+        assert_eq!(bins.of(1), [1, 3, 1]);
         assert_eq!(bins.of(0), [0; 0]);
-        assert_eq!(bins.len(), 2);
+        assert_eq!(bins.len(), 3);
     }
 
     #[test]

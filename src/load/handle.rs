@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    arrivals::Schedule,
+    arrivals::{Replayed, Schedule},
     limits::{self, DRAIN_WAIT},
     pacer::Pacer,
     release::Release,
@@ -34,24 +34,35 @@ pub type Shard = Box<dyn Iterator<Item = (u64, Offset)> + Send>;
 /// the workers must be the population's whole schedule.
 pub type ArrivalSource = Arc<dyn Fn(usize, u64, u64) -> Shard + Send + Sync>;
 
+/// Where a population's arrivals come from.
+enum Source {
+    Curve(Schedule),
+    Log(Replayed),
+}
+
 /// The plan's own arrivals.
 #[must_use]
 pub fn planned(plan: &Plan) -> ArrivalSource {
-    let schedules: Vec<Schedule> = plan
+    let sources: Vec<Source> = plan
         .populations
         .iter()
         .map(|p| {
-            Schedule::new(
-                &p.curve,
-                p.arrivals,
-                p.spacing,
-                plan.seed.named("arrivals").named(&p.name),
-            )
+            let seed = plan.seed.named("arrivals").named(&p.name);
+            match &p.replay {
+                None => Source::Curve(Schedule::new(&p.curve, p.arrivals, p.spacing, seed)),
+                Some(replay) => {
+                    let rest = Schedule::new(&replay.rest, replay.rest.count(), p.spacing, seed);
+                    Source::Log(Replayed::new(rest, Arc::clone(&replay.nanos)))
+                }
+            }
         })
         .collect();
-    Arc::new(move |population, worker, workers| {
-        Box::new(schedules[population].clone().shard(worker, workers))
-    })
+    Arc::new(
+        move |population, worker, workers| match &sources[population] {
+            Source::Curve(schedule) => Box::new(schedule.shard(worker, workers)) as Shard,
+            Source::Log(replayed) => Box::new(replayed.shard(worker, workers)),
+        },
+    )
 }
 
 /// What load needs.

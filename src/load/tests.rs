@@ -80,6 +80,7 @@ fn load_plan(server: &Server, arrivals: u64, steps: Vec<StepPlan>, client: Clien
             steps,
         },
         curve: RateCurve::default(),
+        replay: None,
         spacing: Spacing::Uniform,
         arrivals,
         client,

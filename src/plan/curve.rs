@@ -52,15 +52,15 @@ impl Segment {
 impl RateCurve {
     /// Its straight stretches, in order; steps have no length and are left out.
     pub fn segments(&self) -> impl Iterator<Item = Segment> + '_ {
-        self.knots.windows(2).filter_map(|pair| match *pair {
-            [(from, start), (to, end)] if from < to => Some(Segment {
-                from,
-                to,
-                start,
-                end,
-            }),
-            _ => None,
-        })
+        straight(&self.knots)
+    }
+
+    /// Those that `from..to` touches. Curves of recorded traffic have thousands.
+    fn segments_in(&self, from: Offset, to: Offset) -> impl Iterator<Item = Segment> + '_ {
+        let first = self.knots.partition_point(|(at, _)| *at <= from);
+        let after = self.knots.partition_point(|(at, _)| *at < to);
+        let end = (after + 1).min(self.knots.len());
+        straight(&self.knots[first.saturating_sub(1).min(end)..end])
     }
 
     /// The rate at `at`; at a step, the rate after it. At the last knot, the last rate.
@@ -87,7 +87,9 @@ impl RateCurve {
     /// The rate that `at` is reached with; at a step, the rate before it.
     #[must_use]
     pub fn rate_before(&self, at: Offset) -> Rate {
-        self.segments()
+        let after = self.knots.partition_point(|(knot, _)| *knot < at);
+        let end = (after + 1).min(self.knots.len());
+        straight(&self.knots[after.saturating_sub(1)..end])
             .find(|s| s.from < at && at <= s.to)
             .map_or(Rate::ZERO, |s| {
                 Rate::per_second(s.rate_at(at)).unwrap_or_default()
@@ -103,7 +105,7 @@ impl RateCurve {
     /// How much comes in `from..to`.
     #[must_use]
     pub fn integral_between(&self, from: Offset, to: Offset) -> f64 {
-        self.segments()
+        self.segments_in(from, to)
             .filter_map(|s| s.clipped(from, to))
             .map(|s| s.mass())
             .sum()
@@ -139,6 +141,19 @@ impl RateCurve {
             .map(|from| self.integral_between(from, from.plus(window)))
             .fold(0.0, f64::max)
     }
+}
+
+/// The straight stretches between knots.
+fn straight(knots: &[(Offset, Rate)]) -> impl Iterator<Item = Segment> + '_ {
+    knots.windows(2).filter_map(|pair| match *pair {
+        [(from, start), (to, end)] if from < to => Some(Segment {
+            from,
+            to,
+            start,
+            end,
+        }),
+        _ => None,
+    })
 }
 
 /// The sum of some curves, each times a weight: the rates on both sides of an instant.
@@ -239,6 +254,32 @@ mod tests {
             assert_eq!(saw.rate_at(at(seconds)).get(), after, "at {seconds}");
         }
         assert_eq!(RateCurve::default().rate_at(at(1.0)), Rate::ZERO);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn looking_close_by_finds_what_looking_everywhere_does(
+            knots in proptest::collection::vec((0u32..20, 0u32..5), 0..12),
+            from in 0u32..22,
+            to in 0u32..22,
+        ) {
+            let mut knots: Vec<_> = knots
+                .into_iter()
+                .map(|(t, r)| (at(f64::from(t)), Rate::per_second(f64::from(r)).expect("a rate")))
+                .collect();
+            knots.sort_by_key(|(at, _)| *at);
+            let curve = RateCurve { knots };
+            let (from, to) = (at(f64::from(from)), at(f64::from(to)));
+            let everywhere: f64 = curve
+                .segments()
+                .filter_map(|s| s.clipped(from, to))
+                .map(|s| s.mass())
+                .sum();
+            proptest::prop_assert_eq!(curve.integral_between(from, to), everywhere);
+            let before = curve.segments().find(|s| s.from < to && to <= s.to);
+            let before = before.map_or(0.0, |s| s.rate_at(to));
+            proptest::prop_assert_eq!(curve.rate_before(to).get(), before);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod anchors;
 mod baseline;
 mod claims;
+mod course;
 mod curve;
 mod describe;
 mod faults;

@@ -4,6 +4,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -245,14 +246,35 @@ pub struct PopulationPlan {
     pub journey: JourneyPlan,
     /// Arrivals (journeys started) a second over real time.
     pub curve: RateCurve,
+    /// What of them are lines of logs, each at its own time.
+    #[serde(default)]
+    pub replay: Option<ReplayPlan>,
     /// How they are spread.
     pub spacing: Spacing,
-    /// Exactly so many arrivals: the integral of the curve, rounded.
+    /// Exactly so many arrivals: the integral of the curve, rounded (that of the curve without the
+    /// logs, and each line of those).
     pub arrivals: u64,
     /// How its members behave.
     pub client: ClientPolicy,
     /// Where its numbers come from.
     pub provenance: Provenance,
+}
+
+/// Arrivals that logs tell. The record keeps how many; when each comes is known to the run alone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReplayPlan {
+    /// The logs, as the scenario names them.
+    pub files: Vec<String>,
+    /// How many good lines they have.
+    pub lines: u64,
+    /// How many of them come: all, or the part that the load scale leaves.
+    pub replayed: u64,
+    /// What comes besides, by curves.
+    #[serde(skip)]
+    pub rest: RateCurve,
+    /// When the lines come, in nanoseconds of real time, in order.
+    #[serde(skip)]
+    pub nanos: Arc<[u64]>,
 }
 
 /// A piecewise linear rate over real time. Knots are in order; two at the same instant are a step;

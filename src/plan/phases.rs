@@ -1,8 +1,8 @@
-//! The phases on both clocks, and a population's demand over them.
+//! The phases on both clocks, and a curve over one of them.
 
 use super::{
     mistakes::{File, Mistakes},
-    model::{Phase, RateCurve},
+    model::Phase,
 };
 use crate::{
     diagnostic::Spanned,
@@ -44,39 +44,20 @@ pub(super) fn resolve(
         .collect()
 }
 
-/// The curve of a demand over the whole run, each rate times `factor`.
-pub(super) fn curve(
-    demand: &Demand,
-    phases: &[Phase],
-    time: Compression,
-    factor: f64,
-    out: &mut Mistakes<'_>,
-) -> RateCurve {
-    let mut knots = Vec::new();
-    for given in &demand.phases {
-        if !phases.iter().any(|p| p.name == given.phase.value) {
+/// Refuses curves and files of phases that are not there.
+pub(super) fn check_names(demand: &Demand, phases: &[Phase], out: &mut Mistakes<'_>) {
+    let curves = demand.phases.iter().map(|given| &given.phase);
+    let files = demand.recorded.iter().filter_map(|r| r.phase.as_ref());
+    for given in curves.chain(files) {
+        if !phases.iter().any(|p| p.name == given.value) {
             let names = phases.iter().map(|p| p.name.as_str());
-            out.unknown(
-                File::Scenario,
-                given.phase.place,
-                "phase",
-                &given.phase.value,
-                names,
-            );
+            out.unknown(File::Scenario, given.place, "phase", &given.value, names);
         }
     }
-    for phase in phases {
-        let given = demand.phases.iter().find(|g| g.phase.value == phase.name);
-        match given {
-            Some(given) => one_phase(&given.curve, phase, time, factor, &mut knots, out),
-            None => knots.extend([(phase.from, Rate::ZERO), (phase.to, Rate::ZERO)]),
-        }
-    }
-    knots.dedup();
-    RateCurve { knots }
 }
 
-fn one_phase(
+/// The knots of a curve over its phase, each rate times `factor`.
+pub(super) fn one_phase(
     curve: &Spanned<Curve>,
     phase: &Phase,
     time: Compression,

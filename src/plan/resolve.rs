@@ -7,6 +7,7 @@ use super::{
     anchors::{self, Names},
     baseline,
     claims::{Claims, Role},
+    course,
     faults::{self, Ground},
     fit,
     journeys::{self, Allocation},
@@ -102,6 +103,7 @@ fn assemble(
 ) -> Plan {
     let time = overrides.time_scale.unwrap_or(scenario.time_scale);
     let load_scale = overrides.load_scale.unwrap_or(scenario.load_scale);
+    let seed = overrides.seed.unwrap_or(scenario.seed);
     check_names(scenario, target, out);
     services::check_guard(target, out);
 
@@ -120,6 +122,7 @@ fn assemble(
         phases: &phases,
         time,
         load_scale,
+        seed,
     };
     let populations = load.populations(&mut series, out);
     series.add_probes(&services);
@@ -185,7 +188,7 @@ fn assemble(
         environment: target.environment.clone(),
         load_scale,
         time_scale: time,
-        seed: overrides.seed.unwrap_or(scenario.seed),
+        seed,
         phases,
         length,
         guard: target.guard.clone(),
@@ -193,7 +196,6 @@ fn assemble(
         links,
         zones,
         launch,
-        populations,
         data: data(scenario),
         series,
         faults,
@@ -202,7 +204,8 @@ fn assemble(
         gates,
         stop,
         measure: scenario.measure.clone(),
-        assumptions: assumptions(scenario),
+        assumptions: assumptions(scenario, &populations),
+        populations,
         advice: Vec::new(),
     }
 }
@@ -233,6 +236,7 @@ struct Load<'a> {
     phases: &'a [Phase],
     time: Compression,
     load_scale: f64,
+    seed: Seed,
 }
 
 impl Load<'_> {
@@ -268,10 +272,14 @@ impl Load<'_> {
             DemandKind::Arrivals => 1.0,
             DemandKind::Requests => requests.max(1) as f64,
         };
-        let factor = self.load_scale / per_journey;
-        let curve = phases::curve(&population.demand, self.phases, self.time, factor, out);
-        let arrivals = curve.count();
-        if arrivals == 0 {
+        let scale = course::Scale {
+            time: self.time,
+            load: self.load_scale,
+            arrivals: 1.0 / per_journey,
+        };
+        let seed = self.seed.named("replay").named(&population.name.value);
+        let course = course::course(&population.demand, self.phases, scale, seed, out);
+        if course.arrivals == 0 {
             out.warning(
                 File::Scenario,
                 population.name.place,
@@ -292,9 +300,10 @@ impl Load<'_> {
                     steps: Vec::new(),
                 },
             },
-            curve,
+            curve: course.curve,
+            replay: course.replay,
             spacing: population.demand.spacing,
-            arrivals,
+            arrivals: course.arrivals,
             client: population.client.clone(),
             provenance: population.provenance.clone(),
         }
@@ -302,7 +311,20 @@ impl Load<'_> {
 }
 
 /// Every number that says where it comes from.
-fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
+fn assumptions(scenario: &Scenario, populations: &[PopulationPlan]) -> Vec<Assumption> {
+    let replays = populations.iter().filter_map(|p| {
+        let replay = p.replay.as_ref()?;
+        Some(Assumption {
+            about: format!("load {}", p.name),
+            note: format!(
+                "replays {} of {} lines of {}",
+                replay.replayed,
+                replay.lines,
+                replay.files.join(", ")
+            ),
+            assumed: false,
+        })
+    });
     let populations = scenario
         .load
         .iter()
@@ -319,6 +341,7 @@ fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
             note: note(provenance),
             assumed: provenance.assumed,
         })
+        .chain(replays)
         .collect()
 }
 

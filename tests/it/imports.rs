@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("document", &["diagnostic", "units"]),
     (
         "scenario",
-        &["diagnostic", "document", "seed", "time", "units"],
+        &["diagnostic", "document", "import", "seed", "time", "units"],
     ),
     (
         "target",

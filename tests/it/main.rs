@@ -7,6 +7,7 @@ mod endings;
 mod guard;
 mod guardian;
 mod https;
+mod import;
 mod imports;
 mod launch;
 #[cfg(target_os = "linux")]

@@ -336,6 +336,7 @@ fn plan(rate: u64) -> Plan {
             curve: RateCurve {
                 knots: vec![(at(0.0), rate_of(rate)), (at(END as f64), rate_of(rate))],
             },
+            replay: None,
             spacing: Spacing::default(),
             arrivals: rate * END,
             client: ClientPolicy {

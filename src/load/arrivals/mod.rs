@@ -13,8 +13,10 @@
 
 mod inverse;
 mod poisson;
+mod replay;
 mod schedule;
 
+pub use replay::{Replayed, ReplayedShard};
 pub use schedule::{Schedule, Shard};
 
 #[cfg(test)]

@@ -343,6 +343,7 @@ fn build_scenario(case: &mut Case) {
         demand: Demand {
             kind: DemandKind::Requests,
             phases,
+            recorded: Vec::new(),
             spacing: Spacing::Uniform,
         },
         client: ClientPolicy {

@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{diagnostic::Spanned, time::Story, units::Rate};
+use crate::{
+    diagnostic::{Place, Spanned},
+    import::{CurvePoint, ReplayLog},
+    time::{Compression, Story},
+    units::Rate,
+};
 
 /// A population's demand over the phases.
 #[derive(Debug, Clone)]
@@ -11,6 +16,8 @@ pub struct Demand {
     pub kind: DemandKind,
     /// A curve for each phase that has one; a phase without one has none of this traffic.
     pub phases: Vec<PhaseCurve>,
+    /// What files tell, in place of curves.
+    pub recorded: Vec<Recorded>,
     /// How arrivals are spread.
     pub spacing: Spacing,
 }
@@ -43,6 +50,38 @@ pub struct PhaseCurve {
     pub phase: Spanned<String>,
     /// Its curve.
     pub curve: Spanned<Curve>,
+}
+
+/// Traffic that a file tells, for a phase or for the whole run.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The phase at whose start it begins; `None` = it begins with the run.
+    pub phase: Option<Spanned<String>>,
+    /// The file, as written.
+    pub file: String,
+    /// Where it is written.
+    pub place: Place,
+    /// What it holds.
+    pub what: RecordedTraffic,
+}
+
+/// What a file of traffic holds. It was read when the scenario was.
+#[derive(Debug, Clone)]
+pub enum RecordedTraffic {
+    /// `{file: curve.csv}`: rates over story time.
+    Curve {
+        /// At least two, in order of time.
+        points: Vec<CurvePoint>,
+        /// The rate stays until the next point, rather than going there in a straight line.
+        step: bool,
+    },
+    /// `{replay: access.log}`: each line is an arrival, at its own time.
+    Replay {
+        /// When the lines came.
+        log: ReplayLog,
+        /// So much faster than the story they pass.
+        speed: Compression,
+    },
 }
 
 /// A rate over a phase: `5_000/s -> 45_000/s in 1m hold 10m then 20_000/s`.

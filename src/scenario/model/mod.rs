@@ -12,7 +12,9 @@ pub use claim::{
     Window,
 };
 pub use client::{ClientPolicy, Retry, RetryOn, Reuse};
-pub use demand::{Curve, Demand, DemandKind, PhaseCurve, Piece, Spacing};
+pub use demand::{
+    Curve, Demand, DemandKind, PhaseCurve, Piece, Recorded, RecordedTraffic, Spacing,
+};
 pub use fault::{
     DnsEffect, Effect, Fault, FaultPlace, HttpAction, HttpEffect, HttpMatch, ProcessEffect,
     TcpEffect, TcpStream, Until,

@@ -46,6 +46,18 @@ pub(super) const POPULATION: Table = Table {
     ],
 };
 
+pub(super) const CURVE_FILE: Table = Table {
+    name: "curve_file",
+    what: "a curve from a file",
+    keys: &[needs("file"), may("step")],
+};
+
+pub(super) const REPLAY: Table = Table {
+    name: "replay",
+    what: "a replayed log",
+    keys: &[needs("replay"), may("speed")],
+};
+
 pub(super) const CLIENT: Table = Table {
     name: "client",
     what: "a client",
@@ -205,6 +217,8 @@ pub(crate) const ALL: &[&Table] = &[
     &SCENARIO,
     &SCALE,
     &POPULATION,
+    &CURVE_FILE,
+    &REPLAY,
     &CLIENT,
     &RETRY,
     &REQUEST,

@@ -15,6 +15,7 @@ mod names;
 mod phases;
 mod place;
 mod population;
+mod recorded;
 mod root;
 mod step;
 mod template;

@@ -54,7 +54,7 @@ pub(super) fn scale(node: &Spanned<Node>, mistakes: &mut Mistakes) -> (f64, Comp
 }
 
 /// `2x`, `0.5`, and `1%` where that makes sense. Above zero, at most a million.
-fn factor(words: &mut Words<'_>, wanted: &str, percent: bool) -> Result<f64, Slip> {
+pub(super) fn factor(words: &mut Words<'_>, wanted: &str, percent: bool) -> Result<f64, Slip> {
     let token = words.quantity(wanted)?;
     words.end()?;
     let (number, unit) = match (token.text.strip_suffix('x'), token.text.strip_suffix('%')) {

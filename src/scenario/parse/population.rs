@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use super::{client::client, curve::curve, keys::POPULATION, names::Names};
+use super::{
+    client::client,
+    curve::curve,
+    keys::POPULATION,
+    names::Names,
+    recorded::{is_recorded, recorded},
+};
 use crate::{
     diagnostic::Spanned,
     document::{Fields, Mistakes, Node, closest_hint},
     scenario::model::{
-        ClientPolicy, Demand, DemandKind, Journey, PhaseCurve, Provenance, ScenarioPhase,
+        ClientPolicy, Demand, DemandKind, Journey, PhaseCurve, Provenance, Recorded, ScenarioPhase,
         ScenarioPopulation, Spacing,
     },
 };
@@ -92,14 +98,24 @@ fn population(
     });
     let demand = fields
         .one_of(&["requests", "arrivals"], true, mistakes)
-        .map(|(key, node)| Demand {
-            kind: if key.value == "requests" {
-                DemandKind::Requests
+        .map(|(key, node)| {
+            let mut demand = Demand {
+                kind: if key.value == "requests" {
+                    DemandKind::Requests
+                } else {
+                    DemandKind::Arrivals
+                },
+                phases: Vec::new(),
+                recorded: Vec::new(),
+                spacing: spacing.unwrap_or_default(),
+            };
+            if is_recorded(node, &story.names.phases) {
+                let whole = recorded(node, None, demand.kind, mistakes);
+                demand.recorded.extend(whole);
             } else {
-                DemandKind::Arrivals
-            },
-            phases: curves(node, story, mistakes),
-            spacing: spacing.unwrap_or_default(),
+                demand.phases = curves(node, story, &mut demand.recorded, demand.kind, mistakes);
+            }
+            demand
         });
     let client = fields
         .get("client")
@@ -115,7 +131,13 @@ fn population(
 }
 
 /// A curve for each phase, or one for all of them.
-fn curves(node: &Spanned<Node>, story: &Story<'_>, mistakes: &mut Mistakes) -> Vec<PhaseCurve> {
+fn curves(
+    node: &Spanned<Node>,
+    story: &Story<'_>,
+    files: &mut Vec<Recorded>,
+    kind: DemandKind,
+    mistakes: &mut Mistakes,
+) -> Vec<PhaseCurve> {
     const WHAT: &str = "a curve such as `5_000/s -> 45_000/s in 1m`";
     let Node::Map(entries) = &node.value else {
         let shortest = story.phases.iter().map(|phase| phase.length.value.0).min();
@@ -144,6 +166,11 @@ fn curves(node: &Spanned<Node>, story: &Story<'_>, mistakes: &mut Mistakes) -> V
                     "not a phase",
                 )
                 .hint = hint;
+        }
+        if matches!(node.value, Node::Map(_)) {
+            let file = recorded(node, Some(phase.clone()), kind, mistakes);
+            files.extend(file.filter(|_| known));
+            continue;
         }
         let length: Option<Duration> = story
             .phases
