@@ -9,8 +9,7 @@ use super::{
     phases,
 };
 use crate::{
-    import::{CurvePoint, ReplayLog},
-    scenario::model::{Demand, Recorded, RecordedTraffic},
+    scenario::model::{CurvePoint, Demand, Recorded, RecordedTraffic, ReplayLog},
     seed::Seed,
     time::{Compression, Offset, Story},
     units::{Rate, Ratio, Span},

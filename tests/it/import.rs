@@ -66,6 +66,14 @@ fn a_log_becomes_a_scenario_that_can_be_planned() {
         ("put_users_id".to_owned(), each),
     ];
     assert_eq!(arrivals(&output.stdout), expected);
+    let made = std::fs::read_to_string(bench.path("made/scenario.yaml")).expect("written");
+    let made: serde_json::Value = serde_yaml::from_str(&made).expect("YAML");
+    let validator = crate::shipped_files::validator("scenario");
+    let wrong: Vec<String> = validator
+        .iter_errors(&made)
+        .map(|e| format!("{}: {e}", e.instance_path()))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
     // what was filled in is not overwritten
     let output = bench.output(&["import", "access.log", "-o", "made"]);
     expect_exit(&output, 2);

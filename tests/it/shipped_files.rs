@@ -38,7 +38,7 @@ fn shipped(folder: &str) -> Vec<(String, serde_json::Value)> {
         .collect()
 }
 
-fn validator(kind: &str) -> jsonschema::Validator {
+pub(crate) fn validator(kind: &str) -> jsonschema::Validator {
     let output = brownout(&["schema", kind]).output().expect("runs");
     assert_eq!(output.status.code(), Some(0));
     let schema = serde_json::from_slice(&output.stdout).expect("the schema is JSON");

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::import::{CurvePoint, ReplayLog};
 use crate::{
     diagnostic::{Place, Spanned},
-    import::{CurvePoint, ReplayLog},
     time::{Compression, Story},
     units::Rate,
 };

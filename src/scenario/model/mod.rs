@@ -13,7 +13,8 @@ pub use claim::{
 };
 pub use client::{ClientPolicy, Retry, RetryOn, Reuse};
 pub use demand::{
-    Curve, Demand, DemandKind, PhaseCurve, Piece, Recorded, RecordedTraffic, Spacing,
+    Curve, CurvePoint, Demand, DemandKind, PhaseCurve, Piece, Recorded, RecordedTraffic, ReplayLog,
+    Spacing,
 };
 pub use fault::{
     DnsEffect, Effect, Fault, FaultPlace, HttpAction, HttpEffect, HttpMatch, ProcessEffect,
