@@ -193,6 +193,67 @@ pub struct HarnessTick {
     pub overdue: u64,
     /// How far the monotonic and the wall clock moved apart in this second (suspend, VM pause).
     pub clock_gap: Duration,
+    /// CPU seconds that the hypervisor gave to others while this machine wanted them; they are part
+    /// of `machine_cpu`.
+    #[serde(default)]
+    pub steal: f64,
+    /// Bytes of memory that brownout holds (resident set size).
+    #[serde(default)]
+    pub memory: u64,
+    /// Local ports that connections of the load hold, at most: the open ones, and the closed ones
+    /// whose port is not free again (TIME_WAIT).
+    #[serde(default)]
+    pub ports: u64,
+    /// How many local ports there are: the system's range, times the source addresses in use.
+    #[serde(default)]
+    pub local_ports: u64,
+    /// Source addresses that the load's connections go out from.
+    #[serde(default)]
+    pub sources: u32,
+    /// Each worker by itself, so that one that is saturated does not vanish among the others.
+    #[serde(default)]
+    pub workers: Vec<WorkerTick>,
+}
+
+/// How one worker fared in a second.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerTick {
+    /// Median of its lag.
+    pub lag_p50: Duration,
+    /// 99th percentile of its lag.
+    pub lag_p99: Duration,
+    /// Arrivals due by now and not yet started.
+    pub overdue: u64,
+    /// It was too busy to say how it fared; what it says comes with a later second.
+    pub silent: bool,
+    /// Connections that it holds open.
+    pub connections: u64,
+    /// Connections that it opened in this second.
+    pub opened: u64,
+    /// Requests that wait in line for a connection.
+    pub waiting: u64,
+    /// Connections that it may hold open.
+    pub connection_limit: u64,
+}
+
+impl HarnessTick {
+    /// Connections that the load holds open.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.workers.iter().map(|w| w.connections).sum()
+    }
+
+    /// Requests that wait in line for a connection.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.workers.iter().map(|w| w.waiting).sum()
+    }
+
+    /// Connections that the load may hold open.
+    #[must_use]
+    pub fn connection_limit(&self) -> u64 {
+        self.workers.iter().map(|w| w.connection_limit).sum()
+    }
 }
 
 /// Something that watches a run.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Analysis, AssumptionResult, BaselineResult, FaultResult, REPORT_VERSION, RunInfo,
-    ServiceResult, StateSpan, SubjectResult, baseline, curves, doubt, effects,
+    ServiceResult, StateSpan, SubjectResult, baseline, curves, doubt, effects, harness,
     incidents::incidents,
     load,
     recovery::recovery,
@@ -60,6 +60,7 @@ pub fn analyse(record: &Record) -> Analysis {
         phases: load::phases(&world),
         baseline,
         amplification: world.all.total.amplification().unwrap_or(1.0),
+        harness: harness::harness(&world),
         warnings: doubt::warnings(&world),
         seed: plan.seed.0,
         assumptions: plan

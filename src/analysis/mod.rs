@@ -13,6 +13,7 @@ mod curves;
 mod doubt;
 mod effects;
 mod grid;
+mod harness;
 mod health;
 mod hysteresis;
 mod incidents;
@@ -34,6 +35,7 @@ mod world;
 
 pub use analyse::analyse;
 pub use baseline::judge_baseline;
+pub use harness::HarnessResult;
 pub use model::*;
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::HarnessResult;
+
 /// Version of `report.json`.
 pub const REPORT_VERSION: u32 = 1;
 
@@ -42,6 +44,9 @@ pub struct Analysis {
     pub baseline: BaselineResult,
     /// Attempts / first attempts over the whole run, all populations.
     pub amplification: f64,
+    /// How the harness itself fared.
+    #[serde(default)]
+    pub harness: HarnessResult,
     /// Doubts and advice.
     pub warnings: Vec<Warning>,
     /// The scenario's seed.
@@ -407,8 +412,9 @@ pub struct BaselineResult {
 /// A doubt or a piece of advice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// The kind, stable: `lag`, `not_sent`, `cpu`, `descriptors`, `ports`, `few_samples`,
-    /// `short_phase`, `clock_gap`, `fault_not_removed`, `dns_band`, `cut_off`, `advice`.
+    /// The kind, stable: `lag`, `not_sent`, `cpu`, `machine_cpu`, `steal`, `descriptors`, `ports`,
+    /// `connections`, `few_samples`, `clock_gap`, `fault_not_removed`, `dns_band`, `cut_off`,
+    /// `advice`.
     pub kind: String,
     /// What was seen.
     pub message: String,

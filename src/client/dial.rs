@@ -59,9 +59,8 @@ pub(super) async fn open(
     deadline: Instant,
 ) -> Result<Conn, Broken> {
     let work = async {
-        let tcp = TcpStream::connect(addr)
-            .await
-            .map_err(|error| failure::of_connect(&error))?;
+        let tcp = network.sources.connect(addr).await;
+        let tcp = tcp.map_err(|error| failure::of_connect(&error))?;
         // a failure here (the peer is gone again) shows itself in the first write
         let _ = tcp.set_nodelay(true);
         let Some(tls) = &network.endpoint(service).tls else {

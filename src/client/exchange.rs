@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
+use super::slots::Connections;
 use crate::{measure::Outcome, plan::ServiceId, scenario::model::Method};
 
 /// The header that names each request of ours, so that faults can decide by it.
@@ -24,6 +25,9 @@ pub trait Client {
     /// Sends one request and waits for its end, at most until its deadline. A failure of the
     /// target is an [`Exchange`] as well.
     fn send(&self, session: &mut Self::Session, call: Call<'_>) -> impl Future<Output = Exchange>;
+
+    /// How its connections fare.
+    fn connections(&self) -> Connections;
 }
 
 /// A request to be sent.

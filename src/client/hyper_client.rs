@@ -16,7 +16,7 @@ use super::{
     exchange::{Call, Client, Exchange, REQUEST_HEADER},
     network::Network,
     resolver::{Upstream, VirtualResolver},
-    slots::{Grant, Held, Slot, Slots},
+    slots::{Connections, Grant, Held, Slot, Slots},
 };
 use crate::{
     measure::Outcome,
@@ -146,6 +146,10 @@ impl Client for HyperClient {
             resolver: (hash * count as f64) as usize,
             kept: Vec::new(),
         }
+    }
+
+    fn connections(&self) -> Connections {
+        self.slots.connections()
     }
 
     async fn send(&self, session: &mut Session, call: Call<'_>) -> Exchange {

@@ -3,8 +3,8 @@
 //! same for all.
 //!
 //! A request passes through these files in this order: [`Call`] (exchange) -> a kept connection or
-//! a free slot (slots) -> the address (network, resolver, dns) -> TCP and TLS (dial, tls) -> HTTP
-//! (conn) -> [`Exchange`], which a [`Judge`] (classify) turns into an outcome.
+//! a free slot (slots) -> the address (network, resolver, dns) -> TCP and TLS (source, dial,
+//! tls) -> HTTP (conn) -> [`Exchange`], which a [`Judge`] (classify) turns into an outcome.
 
 mod classify;
 mod conn;
@@ -16,6 +16,7 @@ mod hyper_client;
 mod network;
 mod resolver;
 mod slots;
+mod source;
 mod tls;
 
 pub use classify::{Judge, PathError, SHED_WITHIN};
@@ -25,6 +26,7 @@ pub use exchange::{
 pub use hyper_client::{ClientSetup, HyperClient, MemberSetup, Session};
 pub use network::{Network, NetworkError, Wiring};
 pub use resolver::VirtualResolver;
+pub use slots::Connections;
 
 pub(crate) use dial::{Broken, one_shot};
 pub(crate) use failure::of_handshake_in_words;

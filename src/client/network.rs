@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     resolver::{Upstream, VirtualResolver},
+    source::Sources,
     tls::Tls,
 };
 use crate::{
@@ -46,6 +47,7 @@ pub struct Network {
     dns: Option<SocketAddr>,
     seed: Seed,
     blocked: OnceLock<String>,
+    pub(super) sources: Sources,
 }
 
 /// One service, ready to be dialled.
@@ -90,6 +92,7 @@ impl Network {
             dns: wiring.dns,
             seed: plan.seed,
             blocked: OnceLock::new(),
+            sources: Sources::default(),
         }))
     }
 
@@ -97,6 +100,13 @@ impl Network {
     #[must_use]
     pub fn blocked(&self) -> Option<String> {
         self.blocked.get().cloned()
+    }
+
+    /// How many source addresses connections went out from: more than one where local ports ran
+    /// out.
+    #[must_use]
+    pub fn sources(&self) -> u32 {
+        self.sources.count()
     }
 
     /// Whether any service is reached through a link of ours, which costs two more descriptors.

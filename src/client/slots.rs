@@ -17,11 +17,25 @@ use crate::plan::ServiceId;
 /// Whose idle connection it is: the population's and the service's.
 pub(super) type Key = (u16, ServiceId);
 
+/// How the connections of one worker fare.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// Open or being opened.
+    pub open: u64,
+    /// How many may be.
+    pub limit: u64,
+    /// Requests that wait in line for one.
+    pub waiting: u64,
+    /// How many were opened since the beginning.
+    pub opened: u64,
+}
+
 /// The slots of one worker.
 #[derive(Debug)]
 pub(super) struct Slots {
     limit: usize,
     open: Cell<usize>,
+    opened: Cell<u64>,
     waiting: Cell<usize>,
     idle: RefCell<Vec<(Key, Held)>>,
     freed: Notify,
@@ -52,6 +66,7 @@ impl Slots {
         Rc::new(Self {
             limit: limit.max(1),
             open: Cell::new(0),
+            opened: Cell::new(0),
             waiting: Cell::new(0),
             idle: RefCell::new(Vec::new()),
             freed: Notify::new(),
@@ -79,6 +94,15 @@ impl Slots {
         .ok()
     }
 
+    pub(super) fn connections(&self) -> Connections {
+        Connections {
+            open: self.open.get() as u64,
+            limit: self.limit as u64,
+            waiting: self.waiting.get() as u64,
+            opened: self.opened.get(),
+        }
+    }
+
     /// Keeps a connection for the next request of that key.
     pub(super) fn keep(&self, key: Key, held: Held) {
         self.idle.borrow_mut().push((key, held));
@@ -94,6 +118,7 @@ impl Slots {
             drop(self.take_idle(|_| true)?);
         }
         self.open.set(self.open.get() + 1);
+        self.opened.set(self.opened.get() + 1);
         Some(Grant::Fresh(Slot(Rc::clone(self))))
     }
 
@@ -150,7 +175,9 @@ mod tests {
         let soon = || Instant::now() + Duration::from_secs(1);
         let first = slots.acquire(KEY, soon()).await;
         assert!(matches!(first, Some(Grant::Fresh(_))));
-        assert!(slots.acquire(KEY, soon()).await.is_none(), "none was freed");
+        let (grant, seen) = tokio::join!(slots.acquire(KEY, soon()), async { slots.connections() });
+        assert!(grant.is_none(), "none was freed");
+        assert_eq!((seen.open, seen.waiting), (1, 1));
 
         let order = RefCell::new(Vec::new());
         let wait = async |name: &'static str| {
@@ -160,6 +187,11 @@ mod tests {
         };
         tokio::join!(wait("a"), wait("b"), async { drop(first) }, wait("c"));
         assert_eq!(*order.borrow(), ["a", "b", "c"]);
-        assert_eq!(slots.open.get(), 0);
+        let now = Connections {
+            limit: 1,
+            opened: 4,
+            ..Connections::default()
+        };
+        assert_eq!(slots.connections(), now);
     }
 }

@@ -21,7 +21,7 @@ use super::{
     worker::{self, Port, Report, Shared},
 };
 use crate::{
-    client::{ClientSetup, HyperClient, MemberSetup, Network},
+    client::{ClientSetup, Connections, HyperClient, MemberSetup, Network},
     measure::{BinDelta, Latencies, Recorder},
     plan::Plan,
     time::{Clock, Offset},
@@ -101,8 +101,23 @@ pub struct Drained {
     pub in_flight: u64,
     /// Arrivals due by now and not yet started.
     pub overdue: u64,
+    /// Each worker by itself.
+    pub workers: Vec<WorkerState>,
     /// The first connect that the guard refused: the run is to be stopped then.
     pub blocked: Option<String>,
+}
+
+/// How one worker fared since it was last asked.
+#[derive(Debug, Clone, Default)]
+pub struct WorkerState {
+    /// Actual start - intended start of its arrivals.
+    pub lag: Latencies,
+    /// Arrivals due by now and not yet started.
+    pub overdue: u64,
+    /// Its connections.
+    pub connections: Connections,
+    /// It was asked, and too busy to answer.
+    pub silent: bool,
 }
 
 /// Load under way. Dropping it leaves the workers to end by their plan; cancel them to stop.
@@ -121,7 +136,7 @@ struct Line {
     /// It was asked and has not answered yet.
     asked: bool,
     in_flight: u64,
-    overdue: u64,
+    state: WorkerState,
 }
 
 /// Starts the workers.
@@ -150,7 +165,7 @@ pub fn spawn(setup: LoadSetup) -> Result<LoadHandle, LoadError> {
             reports: answers,
             asked: false,
             in_flight: 0,
-            overdue: 0,
+            state: WorkerState::default(),
         });
     }
     Ok(LoadHandle {
@@ -246,7 +261,7 @@ impl LoadHandle {
                 line.take(report, &mut sum);
             }
         }
-        self.drained(sum, &lines)
+        self.drained(sum, &mut lines)
     }
 
     /// Whether all workers have ended by themselves or by cancellation.
@@ -268,7 +283,7 @@ impl LoadHandle {
                 line.take(report, &mut sum);
             }
         }
-        let drained = self.drained(sum, &lines);
+        let drained = self.drained(sum, &mut lines);
         drop(lines);
         for thread in self.threads {
             if let Err(panic) = thread.join() {
@@ -278,12 +293,13 @@ impl LoadHandle {
         drained
     }
 
-    fn drained(&self, sum: Sum, lines: &[Line]) -> Drained {
+    fn drained(&self, sum: Sum, lines: &mut [Line]) -> Drained {
         Drained {
             delta: BinDelta::merged(sum.deltas),
             lag: sum.lag,
             in_flight: lines.iter().map(|line| line.in_flight).sum(),
-            overdue: lines.iter().map(|line| line.overdue).sum(),
+            overdue: lines.iter().map(|line| line.state.overdue).sum(),
+            workers: lines.iter_mut().map(Line::hand_out).collect(),
             blocked: self.network.blocked(),
         }
     }
@@ -299,8 +315,19 @@ impl Line {
     fn take(&mut self, report: Report, sum: &mut Sum) {
         self.asked = false;
         self.in_flight = report.in_flight;
-        self.overdue = report.overdue;
+        self.state.overdue = report.overdue;
+        self.state.connections = report.connections;
+        self.state.lag.merge(&report.lag);
         sum.lag.merge(&report.lag);
         sum.deltas.push(report.delta);
+    }
+
+    /// How the worker fared; the next answer begins with an empty histogram.
+    fn hand_out(&mut self) -> WorkerState {
+        WorkerState {
+            lag: std::mem::take(&mut self.state.lag),
+            silent: self.asked,
+            ..self.state.clone()
+        }
     }
 }

@@ -18,7 +18,9 @@ mod text;
 mod walkers;
 mod worker;
 
-pub use handle::{ArrivalSource, Drained, LoadHandle, LoadSetup, Shard, planned, spawn};
+pub use handle::{
+    ArrivalSource, Drained, LoadHandle, LoadSetup, Shard, WorkerState, planned, spawn,
+};
 pub use limits::{CATCH_UP_LIMIT, IN_FLIGHT_JOURNEYS};
 pub use script::LoadError;
 

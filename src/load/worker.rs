@@ -21,7 +21,7 @@ use super::{
     walkers::Walkers,
 };
 use crate::{
-    client::Client,
+    client::{Client, Connections},
     measure::{BinDelta, Latencies, Outcome, Recorder, Sample},
     time::{Clock, Offset},
 };
@@ -55,6 +55,7 @@ pub(super) struct Report {
     pub(super) lag: Latencies,
     pub(super) in_flight: u64,
     pub(super) overdue: u64,
+    pub(super) connections: Connections,
 }
 
 /// The worker's side of the handle.
@@ -104,6 +105,7 @@ impl<C: Client> Shared<C> {
             lag: self.lag.take(),
             in_flight: self.requests.get(),
             overdue: self.overdue.get(),
+            connections: self.client.connections(),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{
     mistakes::{File, Mistakes},
     model::Plan,
     needs::Needs,
+    ports,
 };
 use crate::{
     diagnostic::Place,
@@ -60,6 +61,35 @@ pub(super) fn check(
             percent_below(fits)
         ));
     }
+}
+
+/// Warns where connections that are dialled anew may use up the local ports.
+pub(super) fn check_port_churn(
+    scenario: &Scenario,
+    plan: &Plan,
+    here: &Here,
+    out: &mut Mistakes<'_>,
+) {
+    let churn = ports::churn(plan, here);
+    let worst = churn.iter().max_by_key(|c| c.opened);
+    let Some(worst) = worst.filter(|c| c.exhausts()) else {
+        return;
+    };
+    let Some(place) = heaviest(scenario, &Needs::of(plan)) else {
+        return;
+    };
+    let (opened, held) = (worst.opened, Span(worst.held_for));
+    let service = &plan.services[usize::from(worst.service.0)].name;
+    out.warning(
+        File::Scenario,
+        place,
+        format!("up to {opened} new connections in {held}"),
+        format!(
+            "connections to `{service}` may use up the {} local ports: one that is closed holds its port for {held}, and up to {opened} are opened within that time",
+            worst.ports
+        ),
+    )
+    .hint("keep connections (`reuse: shared`), widen net.ipv4.ip_local_port_range, or set net.ipv4.tcp_tw_reuse to 1");
 }
 
 /// A share as people write it, rounded down to two digits that count.

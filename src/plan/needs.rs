@@ -74,6 +74,13 @@ impl JourneyPlan {
         self.steps.iter().filter(request).count()
     }
 
+    /// How many of them go to a service.
+    #[must_use]
+    pub fn requests_to(&self, service: ServiceId) -> usize {
+        let requested = self.steps.iter().filter_map(requested_of);
+        requested.filter(|s| *s == service).count()
+    }
+
     /// The services that it talks to, each once.
     #[must_use]
     pub fn services(&self) -> Vec<ServiceId> {

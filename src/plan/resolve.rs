@@ -14,7 +14,9 @@ use super::{
     launch, limits, links,
     mistakes::{File, Mistakes},
     model::{Assumption, JourneyPlan, Phase, Plan, PopulationPlan, ServicePlan},
-    phases, services,
+    phases,
+    ports::PortReuse,
+    services,
     subjects::Subjects,
     windows,
 };
@@ -49,6 +51,8 @@ pub struct Here {
     pub descriptor_limit: u64,
     /// How many local ports outgoing connections may use.
     pub local_ports: u32,
+    /// Whether they are used again soon.
+    pub port_reuse: PortReuse,
 }
 
 /// Resolves a scenario against a target. The warnings come with the plan.
@@ -66,6 +70,7 @@ pub fn resolve(
     // what follows would only repeat mistakes that were found in the parts
     if !out.has_errors() {
         limits::check(scenario, target, &plan, here, &mut out);
+        limits::check_port_churn(scenario, &plan, here, &mut out);
         baseline::check_thickness(scenario, &plan, &mut out);
         baseline::check_end(scenario, &plan, &mut out);
         fit::check_silence(scenario, &plan, &mut out);

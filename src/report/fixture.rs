@@ -222,6 +222,25 @@ pub(super) fn cowin() -> Analysis {
             latency: latency(0.011),
         },
         amplification: 1.52,
+        harness: HarnessResult {
+            seconds: 180,
+            late_seconds: 4,
+            lag_p99_s: Some(0.0212),
+            lag_max_s: Some(0.48),
+            processors: Some(2),
+            cpu: Some(0.61),
+            machine_cpu: Some(1.84),
+            steal: Some(0.12),
+            memory: Some(48 << 20),
+            descriptors: Some(2_311),
+            descriptor_limit: Some(20_000),
+            connections: Some(2_190),
+            connection_limit: Some(15_998),
+            waiting: Some(0),
+            ports: Some(2_402),
+            local_ports: Some(28_232),
+            sources: Some(1),
+        },
         warnings: vec![
             Warning { kind: "not_sent".into(), message: "150 attempts (0.4%) were not sent because the harness was late".into(), hint: "lower the load with --load-scale 0.5%, or run on a machine with more cores".into() },
             Warning { kind: "advice".into(), message: "portal has no known capacity beyond the 120/s that its file states".into(), hint: "calibrate it before you trust depth".into() },
@@ -429,6 +448,7 @@ pub(super) fn empty() -> Analysis {
     a.run.observed_s = 0.0;
     a.run.complete = false;
     a.run.cut_off = Some("the record ends after its header".into());
+    a.harness = HarnessResult::default();
     a.verdict = Verdict::Inconclusive;
     a.exit_code = 4;
     a.summary = vec!["Nothing was observed.".into()];

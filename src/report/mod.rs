@@ -10,6 +10,7 @@ pub mod junit;
 pub mod terminal;
 
 mod axis;
+mod harness;
 mod numbers;
 mod words;
 

@@ -43,6 +43,9 @@ pub(super) struct Dispatcher {
     probes: ProbeHandle,
     cancel: CancellationToken,
     watch: SelfWatch,
+    network: Arc<Network>,
+    /// Of the load, since the last tick.
+    schedule: Schedule,
     stops: StopWatch,
     /// What the baseline is judged by; emptied then, so that memory stays constant.
     baseline: Option<BTreeMap<(u32, SeriesId), Cell>>,
@@ -89,7 +92,9 @@ impl Dispatcher {
             load: Some(load),
             probes,
             cancel,
-            watch: SelfWatch::new(clock),
+            watch: SelfWatch::new(clock, plan),
+            network: Arc::clone(network),
+            schedule: Schedule::default(),
             stops: StopWatch::new(plan),
             baseline: Some(BTreeMap::new()),
             complete: false,
@@ -192,7 +197,7 @@ impl Dispatcher {
 
     /// Once a second: collect, look at ourselves, and look for a reason to stop.
     async fn tick(&mut self) {
-        let (delta, schedule, blocked) = self.collect().await;
+        let (delta, blocked) = self.collect().await;
         let now = self.clock.now();
         if let Some(text) = self.stops.take(now, TICK, &delta) {
             self.stop(StopReason::Condition, text);
@@ -200,14 +205,15 @@ impl Dispatcher {
         if let Some(detail) = blocked {
             self.stop(StopReason::Guard, detail);
         }
-        let harness = self.watch.tick(&schedule);
+        let schedule = std::mem::take(&mut self.schedule);
+        let harness = self.watch.tick(&schedule, &self.network);
         self.tell(RunEvent::Harness(harness));
         for event in self.faults.tallies() {
             self.tell(event);
         }
     }
 
-    async fn collect(&mut self) -> (BinDelta, Schedule, Option<String>) {
+    async fn collect(&mut self) -> (BinDelta, Option<String>) {
         match &self.load {
             Some(load) => {
                 let drained = load.drain().await;
@@ -217,8 +223,10 @@ impl Dispatcher {
         }
     }
 
-    fn take_in(&mut self, drained: Drained) -> (BinDelta, Schedule, Option<String>) {
-        let mut delta = drained.delta;
+    fn take_in(&mut self, mut drained: Drained) -> (BinDelta, Option<String>) {
+        let mut delta = std::mem::take(&mut drained.delta);
+        let blocked = drained.blocked.take();
+        self.schedule.take_in(drained);
         let probed = self.probes.drain();
         delta.cells.extend(probed.cells);
         delta.journeys.extend(probed.journeys);
@@ -231,12 +239,7 @@ impl Dispatcher {
         if !delta.cells.is_empty() || !delta.journeys.is_empty() {
             self.tell(RunEvent::Measured(delta.clone()));
         }
-        let schedule = Schedule {
-            lag: drained.lag,
-            in_flight: drained.in_flight,
-            overdue: drained.overdue,
-        };
-        (delta, schedule, drained.blocked)
+        (delta, blocked)
     }
 
     fn judge_baseline(&mut self) {
@@ -286,8 +289,8 @@ impl Dispatcher {
         let mut ticks = tokio::time::interval(TICK);
         ticks.tick().await;
         loop {
-            let (_, schedule, _) = self.collect().await;
-            if schedule.in_flight == 0 || Instant::now() >= deadline {
+            self.collect().await;
+            if self.schedule.in_flight == 0 || Instant::now() >= deadline {
                 return;
             }
             tokio::select! {

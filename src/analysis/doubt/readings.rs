@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     analysis::{ClaimResult, Verdict, claims, samples::Reading, stats::ratio, text, world::World},
+    event::{HarnessTick, WorkerTick},
     plan::{ClaimPlan, Plan, Rule},
     scenario::model::{Limit, Measure},
     time::Offset,
@@ -12,7 +13,7 @@ use crate::{
 /// More than this of a window not sent by the harness makes its gate doubtful.
 pub(super) const UNSENT_SHARE: f64 = 0.001;
 /// Lag below this is never worth a word.
-pub(super) const LEAST_LAG: Duration = Duration::from_millis(5);
+const LEAST_LAG: Duration = Duration::from_millis(5);
 /// Lag may be this part of the tightest latency limit.
 const LAG_SHARE: f64 = 0.1;
 
@@ -119,7 +120,7 @@ const fn verdict_name(verdict: Verdict) -> &'static str {
 }
 
 /// The lag that is worth a word: 5 ms, or 10% of the tightest latency limit if that is more.
-pub(super) fn lag_limit(plan: &Plan) -> Duration {
+pub(crate) fn lag_limit(plan: &Plan) -> Duration {
     let tightest = plan
         .gates
         .iter()
@@ -135,8 +136,15 @@ pub(super) fn lag_limit(plan: &Plan) -> Duration {
     tightest.map_or(LEAST_LAG, |t| t.mul_f64(LAG_SHARE).max(LEAST_LAG))
 }
 
-/// How many seconds of a window had a 99th percentile of lag above the limit. (Percentiles of
-/// seconds are compared, never averaged.)
+/// Whether the harness was late in a second: by the 99th percentile over all arrivals, or since
+/// one worker was behind with most of its own or too busy to say. (One late arrival of a worker
+/// that had few says nothing, so each worker is taken at its median.)
+pub(crate) fn is_late(tick: &HarnessTick, limit: Duration) -> bool {
+    let behind = |w: &WorkerTick| w.silent || w.lag_p50 > limit;
+    tick.lag_p99 > limit || tick.workers.iter().any(behind)
+}
+
+/// How many seconds of a window were late. (Percentiles of seconds are compared, never averaged.)
 pub(super) fn late_seconds(
     world: &World<'_>,
     limit: Duration,
@@ -149,7 +157,7 @@ pub(super) fn late_seconds(
         .iter()
         // a tick tells of the second before it
         .filter(|(at, _)| window.is_none_or(|(from, to)| from < *at && *at <= to.plus(second)))
-        .filter(|(_, tick)| tick.lag_p99 > limit)
+        .filter(|(_, tick)| is_late(tick, limit))
         .count()
 }
 

@@ -7,7 +7,7 @@ use super::script::{
 };
 use crate::{
     analysis::{Verdict, analyse, judge_baseline},
-    event::{BaselineVerdict, HarnessTick},
+    event::{BaselineVerdict, HarnessTick, WorkerTick},
     measure::Outcome,
     plan::Rule,
     scenario::model::{Comparison, Happening, Limit, Measure},
@@ -107,6 +107,26 @@ fn lateness_makes_a_gate_inconclusive_where_service_time_disagrees() {
     let analysis = analyse(&behind.record);
     assert_eq!(analysis.gates[0].verdict, Verdict::Inconclusive);
     assert!(kinds(&analysis.warnings).contains(&"lag"));
+    // one of its workers was late with most of its own arrivals, which all together hide
+    let mut one = slow_response();
+    late(&mut one, Duration::ZERO);
+    for (_, tick) in &mut one.record.harness[40..50] {
+        tick.workers = vec![
+            WorkerTick::default(),
+            WorkerTick {
+                lag_p50: Duration::from_secs(2),
+                ..WorkerTick::default()
+            },
+        ];
+    }
+    let analysis = analyse(&one.record);
+    assert_eq!(analysis.gates[0].verdict, Verdict::Inconclusive);
+    let lag = analysis.warnings.iter().find(|w| w.kind == "lag");
+    let told = &lag.expect("it is told").message;
+    assert!(
+        told.contains("in 10 s it was one of the 2 workers alone"),
+        "{told}"
+    );
     // it was late, and that made no difference
     let mut harmless = Script::calm().gate(gate());
     late(&mut harmless, Duration::from_secs(2));

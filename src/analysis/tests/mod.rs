@@ -4,6 +4,7 @@ mod claims;
 mod doubts;
 mod endings;
 mod laws;
+mod machine;
 mod script;
 mod summary;
 mod truth;

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use crate::{
     diagnostic::{Diagnostics, Place, Severity, Source, Spanned},
     guard::Guard,
-    plan::{Here, Overrides, Plan, resolve},
+    plan::{Here, Overrides, Plan, PortReuse, resolve},
     scenario::model::*,
     seed::Seed,
     target::model::*,
@@ -220,6 +220,7 @@ pub(crate) fn cowin() -> Case {
             executable: "/opt/brownout".into(),
             descriptor_limit: 100_000,
             local_ports: 28_232,
+            port_reuse: PortReuse::Loopback,
         },
         scenario_page: String::new(),
         target_page: String::new(),

@@ -2,6 +2,7 @@
 
 use super::fixture::{Case, cowin, feature, minutes, seconds, service};
 use crate::{
+    plan::PortReuse,
     scenario::model::*,
     time::Story,
     units::{Rate, Ratio},
@@ -356,6 +357,47 @@ fn this_machine() {
         "error: this load may need 5700 local ports; 800 of the 1000 here may be used @ citizens",
         "--load-scale 0.14%",
     );
+}
+
+/// The portal stands elsewhere, and every request dials anew.
+fn dialled_afar(case: &mut Case) {
+    case.target.launch.clear();
+    case.scenario.gates.clear();
+    case.scenario.symptoms.clear();
+    case.target
+        .guard
+        .allow
+        .push("192.0.2.0/24".parse().expect("a network"));
+    let at = "192.0.2.7:80".parse().expect("an address");
+    case.target.services[0].at = Some(case.target_spanned("127.0.0.1:8100", at));
+    case.scenario.load[0].client.reuse = Reuse::None;
+    case.here.local_ports = 20_000;
+}
+
+#[test]
+fn ports_that_closed_connections_hold() {
+    one(
+        dialled_afar,
+        "warning: connections to `portal` may use up the 20000 local ports: one that is closed \
+         holds its port for 1m, and up to 26800 are opened within that time @ citizens",
+        "`reuse: shared`",
+    );
+    // a journey that keeps its connection takes a third of them
+    let mut case = cowin();
+    dialled_afar(&mut case);
+    case.scenario.load[0].client.reuse = Reuse::Journey;
+    assert_eq!(case.mistakes(), Vec::<String>::new());
+    // a port that may be used again is held for a second only
+    let mut case = cowin();
+    dialled_afar(&mut case);
+    case.here.port_reuse = PortReuse::Always;
+    assert_eq!(case.mistakes(), Vec::<String>::new());
+    // and towards loopback there are sixteen addresses to dial from
+    let mut case = cowin();
+    case.scenario.load[0].client.reuse = Reuse::None;
+    case.here.local_ports = 20_000;
+    case.here.port_reuse = PortReuse::Never;
+    assert_eq!(case.mistakes(), Vec::<String>::new());
 }
 
 #[test]

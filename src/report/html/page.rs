@@ -6,6 +6,7 @@ use crate::{
     analysis::{Analysis, ClaimResult, State, Verdict},
     report::{
         axis::Axis,
+        harness,
         numbers::{NOTHING, count, instant, long, percent, scale, times},
         words::{self, time_to_recover},
     },
@@ -61,6 +62,7 @@ struct Page<'a> {
     returns: Vec<(String, &'a str, String)>,
     tables: Vec<Table>,
     baseline: Vec<(&'static str, String)>,
+    harness: Vec<(&'static str, String)>,
     meta: Vec<(&'static str, String)>,
     data: String,
 }
@@ -143,6 +145,7 @@ impl<'a> Page<'a> {
             .filter(|t| !t.rows.is_empty())
             .collect(),
             baseline: tables::baseline(a),
+            harness: harness::facts(a),
             meta: meta(a),
             data: data::script_data(a, &axis, WIDE),
             a,

@@ -3,6 +3,7 @@
 use crate::{
     analysis::{Analysis, Verdict},
     report::{
+        harness,
         numbers::{self, count, percent, times},
         words::{self, history, shorten, tame},
     },
@@ -29,6 +30,7 @@ pub fn render(analysis: &Analysis, colour: bool, width: usize) -> String {
     page.claims(analysis);
     page.timeline(analysis);
     page.numbers(analysis);
+    page.harness(analysis);
     page.doubts(analysis);
     let mut text = page.lines.join("\n");
     text.push('\n');
@@ -215,6 +217,16 @@ impl Page {
         self.heading("Baseline");
         let baseline = &analysis.baseline;
         self.text(&format!("{}: {}", baseline.verdict, baseline.detail));
+    }
+
+    fn harness(&mut self, analysis: &Analysis) {
+        let facts = harness::facts(analysis);
+        if facts.is_empty() {
+            return;
+        }
+        self.heading("Harness (at worst of any second)");
+        let facts: Vec<_> = facts.iter().map(|(k, v)| format!("{k} {v}")).collect();
+        self.text(&facts.join("; "));
     }
 
     fn doubts(&mut self, analysis: &Analysis) {
