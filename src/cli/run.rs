@@ -11,7 +11,7 @@ use brownout::run::{Interrupt, Options, RunErrorKind};
 use crate::cli::{
     exit::Exit,
     files::{self, Overriding},
-    live::{Live, LiveMode},
+    live::{Live, LiveMode, PLAIN_HELP, Voice},
     report, talk,
 };
 
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", default_value = "reports")]
     reports: PathBuf,
     /// How the run is shown while it goes on (on stderr).
-    #[arg(long, value_enum, default_value = "auto")]
+    #[arg(long, value_enum, default_value = "auto", long_help = PLAIN_HELP)]
     live: LiveMode,
     /// Threads that send load [default: one for each processor].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -52,9 +52,10 @@ pub(crate) fn main(args: Args) -> Exit {
             return Exit::Internal;
         }
     };
+    let live = Live::new(args.live, &plan);
     let interrupt = Interrupt::default();
     let may_finish = Arc::new(AtomicBool::new(false));
-    if let Err(error) = listen_to_signals(&interrupt, &may_finish) {
+    if let Err(error) = listen_to_signals(&interrupt, &may_finish, live.voice()) {
         talk::error(&format!("cannot listen to signals: {error}"), None);
         return Exit::Internal;
     }
@@ -65,7 +66,6 @@ pub(crate) fn main(args: Args) -> Exit {
         interrupt,
         workers: args.workers.map_or(processors, usize::from),
     };
-    let live = Live::new(args.live, &plan);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -93,15 +93,17 @@ pub(crate) fn main(args: Args) -> Exit {
 
 /// The first signal asks for an orderly stop; the second ends this process at once, and the
 /// guardian then undoes what is left.
-fn listen_to_signals(interrupt: &Interrupt, done: &Arc<AtomicBool>) -> Result<(), ctrlc::Error> {
+fn listen_to_signals(
+    interrupt: &Interrupt,
+    done: &Arc<AtomicBool>,
+    voice: Voice,
+) -> Result<(), ctrlc::Error> {
     let (interrupt, done) = (interrupt.clone(), Arc::clone(done));
     ctrlc::set_handler(move || {
         if interrupt.raise() >= 2 || done.load(Ordering::Relaxed) {
             std::process::exit(i32::from(Exit::Stopped as u8));
         }
-        talk::note(
-            "stopping: faults are taken out and the report is written (again: stop at once)",
-        );
+        voice.say("stopping: faults are taken out and the report is written (again: stop at once)");
     })
 }
 

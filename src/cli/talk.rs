@@ -1,6 +1,9 @@
 //! Data to stdout, talk to stderr; colours only on a terminal that wants them.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{IsTerminal, Write},
+    os::fd::AsFd,
+};
 
 use owo_colors::OwoColorize;
 
@@ -12,16 +15,19 @@ pub(crate) fn colour() -> bool {
     !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Columns to fill: the terminal's, or 100.
+/// Columns to fill with a report: the terminal's, or 100.
 pub(crate) fn width() -> usize {
     let columns = std::env::var("COLUMNS")
         .ok()
         .and_then(|text| text.parse().ok());
-    let measured = || {
-        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-        (size.ws_col > 0).then_some(usize::from(size.ws_col))
-    };
+    let measured = || width_of(&std::io::stdout());
     columns.or_else(measured).unwrap_or(100).clamp(60, 160)
+}
+
+/// Columns that a terminal has now; `None` of what is none.
+pub(crate) fn width_of(terminal: &impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 /// Prints data. A reader that went away is no failure.

@@ -10,7 +10,7 @@ use crate::{
     measure::Latencies,
     plan::Plan,
     record::Host,
-    time::{Clock, wall},
+    time::{Clock, Offset, wall},
 };
 
 /// Measures the harness between one tick and the next.
@@ -22,6 +22,8 @@ pub(super) struct SelfWatch {
     stolen: f64,
     /// Wall time minus monotonic time, in seconds, when last looked at.
     skew: f64,
+    /// When that was.
+    looked: Offset,
     processors: u32,
     ports: PortWatch,
 }
@@ -59,6 +61,7 @@ impl SelfWatch {
             machine_cpu,
             stolen,
             skew: skew(&clock),
+            looked: clock.now(),
             processors: processors(),
             ports: PortWatch::new(proc::port_reuse().held_for(plan.is_on_loopback())),
         }
@@ -67,7 +70,10 @@ impl SelfWatch {
     /// The figures since the last call.
     pub(super) fn tick(&mut self, schedule: &Schedule, network: &Network) -> HarnessTick {
         let (own, (machine, stolen)) = (proc::own_cpu(), proc::machine_cpu());
-        let skew = skew(&self.clock);
+        let (skew, now) = (skew(&self.clock), self.clock.now());
+        // a tick may come late: then more than a second's work is in it
+        let seconds = now.since(self.looked).as_secs_f64().max(0.001);
+        let a_second = |now: f64, before: f64| (now - before).max(0.0) / seconds;
         let sources = network.sources();
         let workers = self.ports.workers(&schedule.workers);
         let open: u64 = workers.iter().map(|w| w.connections).sum();
@@ -75,15 +81,16 @@ impl SelfWatch {
             lag_p50: quantile(&schedule.lag, 0.5),
             lag_p99: quantile(&schedule.lag, 0.99),
             lag_max: quantile(&schedule.lag, 1.0),
-            cpu: (own - self.own_cpu).max(0.0),
-            machine_cpu: (machine - self.machine_cpu).max(0.0),
+            cpu: a_second(own, self.own_cpu),
+            // kernels that sample who runs may count more than there is
+            machine_cpu: a_second(machine, self.machine_cpu).min(self.processors.into()),
             processors: self.processors,
             descriptors: proc::descriptors(),
             descriptor_limit: descriptor_limit(),
             in_flight: schedule.in_flight,
             overdue: schedule.overdue,
             clock_gap: Duration::try_from_secs_f64((skew - self.skew).abs()).unwrap_or_default(),
-            steal: (stolen - self.stolen).max(0.0),
+            steal: a_second(stolen, self.stolen),
             memory: proc::resident(),
             ports: open + self.ports.closed(open).min(proc::time_wait()),
             local_ports: u64::from(proc::local_ports()) * u64::from(sources),
@@ -91,7 +98,7 @@ impl SelfWatch {
             workers,
         };
         (self.own_cpu, self.machine_cpu, self.stolen) = (own, machine, stolen);
-        self.skew = skew;
+        (self.skew, self.looked) = (skew, now);
         tick
     }
 }
@@ -218,7 +225,7 @@ mod tests {
             x = std::hint::black_box(x.wrapping_mul(31));
         }
         let tick = watch.tick(&Schedule::default(), &network);
-        assert!(tick.cpu >= 0.04, "{tick:?}");
+        assert!(tick.cpu > 0.0, "{tick:?}");
         assert!(tick.machine_cpu > 0.0, "{tick:?}");
         assert!(
             tick.descriptors >= 3 && tick.descriptor_limit > tick.descriptors,

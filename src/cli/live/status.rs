@@ -1,0 +1,153 @@
+//! What was measured since the last line.
+
+use std::{cmp::Reverse, time::Duration};
+
+use brownout::{
+    event::{HarnessTick, RunEvent},
+    measure::{Latencies, Outcome, OutcomeCounts},
+    plan::{Origin, Plan},
+    time::Offset,
+};
+
+/// So many classes of errors are named.
+const CLASSES: usize = 3;
+
+/// What has come in since the last line, probes left out.
+#[derive(Debug)]
+pub(super) struct Collected {
+    phase: String,
+    in_force: Vec<usize>,
+    counts: OutcomeCounts,
+    response: Latencies,
+    harness: HarnessTick,
+    seconds: u64,
+    /// Requests under way at the last line.
+    in_flight_before: u64,
+    shown: Offset,
+}
+
+/// What a line shows. All counts are those of the seconds since the line before.
+#[derive(Debug, Clone)]
+pub(super) struct Status {
+    pub(super) at: Offset,
+    /// How many seconds it is about.
+    pub(super) seconds: u64,
+    pub(super) length: Duration,
+    pub(super) phase: String,
+    /// The faults in force.
+    pub(super) faults: Vec<String>,
+    /// First attempts by the plan.
+    pub(super) planned: u64,
+    /// All attempts.
+    pub(super) sent: u64,
+    /// What the plan wanted sent and was not, whosever fault that is.
+    pub(super) not_sent: u64,
+    pub(super) good: u64,
+    pub(super) shed: u64,
+    /// What was sent, and was neither good nor shed.
+    pub(super) errors: u64,
+    /// The most frequent reasons for the two, most frequent first.
+    pub(super) classes: Vec<(&'static str, u64)>,
+    /// Response times.
+    pub(super) response: Latencies,
+    pub(super) in_flight: u64,
+    /// 99th percentile over the arrivals of the last second.
+    pub(super) lag: Duration,
+    /// Processors in use by brownout in the last second.
+    pub(super) cpu: f64,
+}
+
+impl Collected {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            phase: plan.phases.first().map_or("-".into(), |p| p.name.clone()),
+            in_force: Vec::new(),
+            counts: OutcomeCounts::default(),
+            response: Latencies::default(),
+            harness: HarnessTick::default(),
+            seconds: 0,
+            in_flight_before: 0,
+            shown: Offset::ZERO,
+        }
+    }
+
+    pub(super) fn take_in(&mut self, event: &RunEvent, plan: &Plan) {
+        match event {
+            RunEvent::Phase { index } => self.phase.clone_from(&plan.phases[*index].name),
+            RunEvent::FaultInjected { fault } => self.in_force.push(*fault),
+            RunEvent::FaultRemoved { fault, .. } => self.in_force.retain(|f| f != fault),
+            RunEvent::Measured(delta) => {
+                for cell in &delta.cells {
+                    let series = &plan.series[usize::from(cell.series.0)];
+                    if matches!(series.origin, Origin::Population(_)) {
+                        self.counts.merge(&cell.counts);
+                        self.response.merge(&cell.response);
+                    }
+                }
+            }
+            RunEvent::Harness(tick) => {
+                self.seconds += 1;
+                self.harness.clone_from(tick);
+            }
+            _ => {}
+        }
+    }
+
+    /// How many seconds have come in.
+    pub(super) const fn seconds(&self) -> u64 {
+        self.seconds
+    }
+
+    /// What is to be shown; the next line begins anew.
+    pub(super) fn take(&mut self, at: Offset, plan: &Plan) -> Status {
+        let counts = std::mem::take(&mut self.counts);
+        let in_flight = self.harness.in_flight;
+        // What was begun either ended or is under way; outcomes are known only at the end.
+        let ended = counts.sum(Outcome::is_sent);
+        let before = std::mem::replace(&mut self.in_flight_before, in_flight);
+        let due = |to: Offset| -> f64 {
+            let one = |p: &brownout::plan::PopulationPlan| {
+                p.curve.integral_between(Offset::ZERO, to) * p.journey.requests() as f64
+            };
+            plan.populations.iter().map(one).sum::<f64>().round()
+        };
+        let shown = std::mem::replace(&mut self.shown, at);
+        let names = self.in_force.iter().map(|f| plan.faults[*f].name.clone());
+        Status {
+            at,
+            seconds: std::mem::take(&mut self.seconds),
+            length: plan.length,
+            phase: self.phase.clone(),
+            faults: names.collect(),
+            planned: (due(at) - due(shown)) as u64,
+            sent: (ended + in_flight).saturating_sub(before),
+            not_sent: counts.total() - ended,
+            good: counts.good(),
+            shed: counts.shed(),
+            errors: ended - counts.good() - counts.shed(),
+            classes: classes(&counts),
+            response: std::mem::take(&mut self.response),
+            in_flight,
+            lag: self.harness.lag_p99,
+            cpu: self.harness.cpu,
+        }
+    }
+}
+
+impl Status {
+    /// How much of the plan is to come.
+    pub(super) fn left(&self) -> Duration {
+        self.length.saturating_sub(self.at.0)
+    }
+}
+
+/// The most frequent ways not to be good, honest shedding left out.
+fn classes(counts: &OutcomeCounts) -> Vec<(&'static str, u64)> {
+    let bad = counts
+        .iter()
+        .filter(|(outcome, _)| !outcome.is_good() && *outcome != Outcome::Shed);
+    let mut bad: Vec<_> = bad.map(|(outcome, n)| (outcome.name(), n)).collect();
+    bad.sort_by_key(|(name, n)| (Reverse(*n), *name));
+    bad.truncate(CLASSES);
+    bad
+}
