@@ -12,7 +12,12 @@ use crate::cli::exit::Exit;
 /// Whether colours are wanted at all (https://no-color.org).
 pub(crate) fn colour() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    !set("NO_COLOR") && cursor_moves()
+}
+
+/// Whether a terminal understands escape sequences at all.
+pub(crate) fn cursor_moves() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Columns to fill with a report: the terminal's, or 100.

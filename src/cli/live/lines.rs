@@ -24,8 +24,10 @@ pub(super) fn event(at: Offset, text: &str) -> String {
     )
 }
 
-/// The block. No line of it is wider than `width` columns, so that none wraps.
+/// The block. Each line leaves two of the `width` columns free: so none wraps, also when the
+/// terminal adds the `^C` that was typed.
 pub(super) fn block(status: &Status, width: usize, colour: bool) -> String {
+    let width = width.saturating_sub(2);
     [head(status, width), counts(status), times(status)]
         .map(|line| line.fit(width, colour))
         .join("\n")
