@@ -12,6 +12,8 @@ mod imports;
 mod launch;
 #[cfg(target_os = "linux")]
 mod orphans;
+#[cfg(target_os = "linux")]
+mod ports;
 mod shipped_files;
 #[cfg(target_os = "linux")]
 mod stall;
