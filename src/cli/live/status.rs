@@ -151,3 +151,99 @@ fn classes(counts: &OutcomeCounts) -> Vec<(&'static str, u64)> {
     bad.truncate(CLASSES);
     bad
 }
+
+#[cfg(test)]
+mod tests {
+    use brownout::{
+        measure::{BinCell, BinDelta},
+        plan::SeriesId,
+        record::Header,
+    };
+
+    use super::*;
+
+    /// The plan of the committed example: requests of one population at 50/s, then a probe.
+    fn plan() -> Plan {
+        let path = "/reports/examples/cowin-2021-naive/record.jsonl";
+        let record = std::fs::read_to_string(env!("CARGO_MANIFEST_DIR").to_owned() + path);
+        let record = record.expect("committed");
+        let header = record.lines().next().expect("a record has a first line");
+        let header: Header = serde_json::from_str(header).expect("a header");
+        header.plan
+    }
+
+    fn measured(series: usize, outcomes: &[(Outcome, u64)]) -> RunEvent {
+        let mut counts = OutcomeCounts::default();
+        for (outcome, n) in outcomes {
+            counts.add(*outcome, *n);
+        }
+        RunEvent::Measured(BinDelta {
+            cells: vec![BinCell {
+                bin: 0,
+                series: SeriesId(series as u16),
+                counts,
+                first_attempts: counts.total(),
+                injected: 0,
+                response: Latencies::default(),
+                service: Latencies::default(),
+            }],
+            journeys: Vec::new(),
+        })
+    }
+
+    fn tick(in_flight: u64) -> RunEvent {
+        RunEvent::Harness(HarnessTick {
+            in_flight,
+            ..HarnessTick::default()
+        })
+    }
+
+    #[test]
+    fn a_line_is_about_what_came_since_the_one_before() {
+        let plan = plan();
+        let probe = plan.series.iter().position(|s| s.origin == Origin::Probe);
+        let mut collected = Collected::new(&plan);
+        let mut take_in = |collected: &mut Collected, events: &[RunEvent]| {
+            for event in events {
+                collected.take_in(event, &plan);
+            }
+        };
+        let second = [
+            RunEvent::Phase { index: 1 },
+            RunEvent::FaultInjected { fault: 0 },
+            measured(
+                0,
+                &[(Outcome::Ok, 30), (Outcome::Reset, 2), (Outcome::Shed, 5)],
+            ),
+            measured(0, &[(Outcome::Refused, 2), (Outcome::NotSentLag, 4)]),
+            measured(0, &[(Outcome::Http5xx, 1), (Outcome::Fallback, 1)]),
+            measured(probe.expect("it has probes"), &[(Outcome::Ok, 1)]),
+            tick(9),
+        ];
+        take_in(&mut collected, &second);
+        let status = collected.take(Offset::from_secs_f64(1.0), &plan);
+        assert_eq!((status.planned, status.seconds), (50, 1));
+        // 41 ended and 9 are under way
+        assert_eq!((status.sent, status.in_flight, status.not_sent), (50, 9, 4));
+        assert_eq!((status.good, status.shed, status.errors), (31, 5, 5));
+        let worst = [("not_sent_lag", 4), ("refused", 2), ("reset", 2)];
+        assert_eq!(status.classes, worst);
+        assert_eq!(status.faults, [plan.faults[0].name.as_str()]);
+        assert_eq!(status.phase, plan.phases[1].name);
+
+        let removed = RunEvent::FaultRemoved {
+            fault: 0,
+            verified: true,
+            detail: String::new(),
+        };
+        take_in(
+            &mut collected,
+            &[measured(0, &[(Outcome::Ok, 60)]), tick(0), removed, tick(0)],
+        );
+        assert_eq!(collected.seconds(), 2);
+        let status = collected.take(Offset::from_secs_f64(3.0), &plan);
+        // 9 of those that ended were sent before
+        assert_eq!((status.planned, status.sent, status.good), (100, 51, 60));
+        assert!(status.classes.is_empty() && status.faults.is_empty());
+    }
+}
