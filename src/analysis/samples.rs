@@ -15,6 +15,8 @@ pub(crate) enum Reading {
     Measured,
     /// What the harness failed to send counts as offered and not good.
     UnsentCounted,
+    /// It counts as offered and good: what fails so is the target's doing, whatever was not sent.
+    UnsentGood,
     /// Latency is the service time, as if the harness had never been late.
     ServiceTime,
 }
@@ -237,7 +239,7 @@ impl<'a> Samples<'a> {
 
     fn times(&self, cell: &'a Cell) -> &'a Latencies {
         match self.reading {
-            Reading::Measured | Reading::UnsentCounted => &cell.response,
+            Reading::Measured | Reading::UnsentCounted | Reading::UnsentGood => &cell.response,
             Reading::ServiceTime => &cell.service,
         }
     }
@@ -256,6 +258,10 @@ fn read(cell: &Cell, reading: Reading) -> Counts {
     match reading {
         Reading::Measured | Reading::ServiceTime => {}
         Reading::UnsentCounted => counts.offered += counts.unsent,
+        Reading::UnsentGood => {
+            counts.offered += counts.unsent;
+            counts.good += counts.unsent;
+        }
     }
     counts
 }

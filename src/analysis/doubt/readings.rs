@@ -20,7 +20,8 @@ const LAG_SHARE: f64 = 0.1;
 /// A run and its other readings, made only if there is a reason to ask them.
 pub(crate) struct Readings<'w, 'a> {
     measured: &'w World<'a>,
-    counted: Option<World<'a>>,
+    /// What was not sent counts as bad, and as good: the truth lies between them.
+    unsent: Option<[World<'a>; 2]>,
     served: Option<World<'a>>,
     lag_limit: Duration,
     missing: f64,
@@ -33,7 +34,8 @@ impl<'w, 'a> Readings<'w, 'a> {
         let late = late_seconds(measured, lag_limit, None) > 0;
         let read = |reading| World::new(measured.record, reading);
         Self {
-            counted: (measured.all.total.unsent > 0).then(|| read(Reading::UnsentCounted)),
+            unsent: (measured.all.total.unsent > 0)
+                .then(|| [Reading::UnsentCounted, Reading::UnsentGood].map(read)),
             served: late.then(|| read(Reading::ServiceTime)),
             lag_limit,
             missing: missing_arrivals(measured),
@@ -65,11 +67,8 @@ impl<'w, 'a> Readings<'w, 'a> {
             return Some(format!("{missing} of the planned arrivals never began"));
         }
         if unsent > UNSENT_SHARE {
-            let other = self
-                .counted
-                .as_ref()
-                .map(|w| claims::judge(w, claim).verdict);
-            let differs = other.is_some_and(|other| other != seen.verdict);
+            let mut others = self.unsent.iter().flatten();
+            let differs = others.any(|w| claims::judge(w, claim).verdict != seen.verdict);
             if differs || (seen.verdict == Verdict::Pass && rests_on_load(&claim.rule, unsent)) {
                 let share = text::percent(unsent);
                 return Some(format!(

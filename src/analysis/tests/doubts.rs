@@ -54,6 +54,25 @@ fn unsent_load_makes_a_gate_inconclusive_where_it_could_turn_it() {
 }
 
 #[test]
+fn a_failure_stands_only_if_the_unsent_could_not_have_turned_it() {
+    let verdict = |unsent_a_second: u64| {
+        let mut script = Script::calm();
+        // 98.3% of what was sent in the window is good
+        script.fail(40..50, Outcome::Http5xx, 0.05);
+        for second in 40..50 {
+            script.add(second, LOGIN, Outcome::NotSentLag, unsent_a_second);
+        }
+        let script = script.gate(success_at_least(portal(), 0.99, during(T0, T1)));
+        analyse(&script.record).gates[0].verdict
+    };
+    assert_eq!(verdict(0), Verdict::Fail);
+    // had all of them been good, it would be 98.75%
+    assert_eq!(verdict(RATE), Verdict::Fail);
+    // and now 99.2%
+    assert_eq!(verdict(3 * RATE), Verdict::Inconclusive);
+}
+
+#[test]
 fn arrivals_that_never_began_leave_no_pass() {
     let mut script = Script::calm().gate(success_at_least(portal(), 0.9, during(T0, T1)));
     script.plan().populations[0].arrivals *= 2;

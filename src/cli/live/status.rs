@@ -203,7 +203,7 @@ mod tests {
         let plan = plan();
         let probe = plan.series.iter().position(|s| s.origin == Origin::Probe);
         let mut collected = Collected::new(&plan);
-        let mut take_in = |collected: &mut Collected, events: &[RunEvent]| {
+        let take_in = |collected: &mut Collected, events: &[RunEvent]| {
             for event in events {
                 collected.take_in(event, &plan);
             }
