@@ -48,21 +48,19 @@ pub(crate) fn data(text: &str) -> Exit {
     }
 }
 
-/// Says something.
-#[expect(clippy::print_stderr, reason = "talk goes to stderr")]
+/// Says something. Whether anybody still listens to talk is nothing to a run and its exit code.
 pub(crate) fn note(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Says what went wrong and what would help.
-#[expect(clippy::print_stderr, reason = "talk goes to stderr")]
 pub(crate) fn error(message: &str, hint: Option<&str>) {
     if std::io::stderr().is_terminal() && colour() {
-        eprintln!("{} {message}", "error:".red().bold());
+        note(&format!("{} {message}", "error:".red().bold()));
     } else {
-        eprintln!("error: {message}");
+        note(&format!("error: {message}"));
     }
     if let Some(hint) = hint {
-        eprintln!("hint: {hint}");
+        note(&format!("hint: {hint}"));
     }
 }

@@ -158,3 +158,14 @@ fn json_is_for_tools() {
     assert_eq!(said["diagnostics"][0]["line"], 15);
     assert_eq!(said["diagnostics"][0]["column"], 1);
 }
+
+#[test]
+fn nobody_listening_changes_no_exit_code() {
+    for arguments in [["plan", "nowhere.yaml"], ["report", "nowhere"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = brownout(&arguments);
+        let status = command.stderr(writer).status().expect("runs");
+        assert_eq!(status.code(), Some(2), "{arguments:?}");
+    }
+}
