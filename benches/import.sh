@@ -35,13 +35,22 @@ for kind in access json; do
 import resource, subprocess, sys, time
 brownout, log, made, size = sys.argv[1:]
 begin = time.monotonic()
-subprocess.run([brownout, "import", log, "-o", made], check=True, stderr=subprocess.DEVNULL)
+child = subprocess.Popen([brownout, "import", log, "-o", made], stderr=subprocess.DEVNULL)
+most = 0
+while child.poll() is None:
+    try:
+        with open(f"/proc/{child.pid}/status") as status:
+            most = max([most] + [int(line.split()[1]) for line in status if line.startswith("VmHWM")])
+    except OSError:
+        pass
+    time.sleep(0.01)
+assert child.returncode == 0
 wall = time.monotonic() - begin
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 cpu = used.ru_utime + used.ru_stime
 mb = int(size) / 1e6
 print(f"{log.rsplit('/')[-1]}: {mb:.0f} MB, {wall:.2f} s = {mb / wall:.0f} MB/s, "
-      f"cpu {cpu:.2f} s = {mb / cpu:.0f} MB/s, at most {used.ru_maxrss / 1024:.0f} MB of memory")
+      f"cpu {cpu:.2f} s = {mb / cpu:.0f} MB/s, at most {most / 1024:.1f} MB of memory")
 PYTHON
     done
 done
