@@ -8,6 +8,7 @@
 
 mod classify;
 mod conn;
+mod cookies;
 mod dial;
 mod dns;
 mod exchange;
@@ -15,16 +16,19 @@ mod failure;
 mod hyper_client;
 mod network;
 mod resolver;
+mod retry_after;
 mod slots;
 mod tls;
 
 pub use classify::{Judge, PathError, SHED_WITHIN};
+pub use cookies::{Destination, Jar};
 pub use exchange::{
     Answer, Call, Client, Exchange, FAULT_HEADER, KEPT_BODY, REQUEST_HEADER, RequestId,
 };
 pub use hyper_client::{ClientSetup, HyperClient, MemberSetup, Session};
 pub use network::{Network, NetworkError, Wiring};
 pub use resolver::VirtualResolver;
+pub use retry_after::retry_after;
 
 pub(crate) use dial::{Broken, one_shot};
 pub(crate) use failure::of_handshake_in_words;

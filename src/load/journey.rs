@@ -1,26 +1,25 @@
 //! An arrival walks its journey: request, wait, think; retry, lose patience.
 
-use std::{rc::Rc, time::Duration};
+use std::{borrow::Cow, cell::RefCell, rc::Rc, time::Duration};
+
+use hyper::header::COOKIE;
 
 use tokio::time::Instant;
 
 use super::{
+    brakes::{Brakes, Permit},
     limits::LAGGING,
     release::Arrival,
-    script::{Ask, Request, Script, Step, Values, Wait},
+    retry::{self, Failed, SHORTEST_WAIT},
+    script::{Ask, Filled, Header, Request, Script, Step, Values, Wait},
     worker::Shared,
 };
 use crate::{
-    client::{Call, Client, Exchange, RequestId},
+    client::{Answer, Call, Client, Exchange, Jar, RequestId, retry_after},
     measure::{Outcome, Sample},
-    scenario::model::{ClientPolicy, RetryOn},
     seed::Stream,
     time::Offset,
 };
-
-/// Between two attempts lies at least this, so that a member who retries at once upon a failure
-/// that costs no time does not keep the worker from everything else.
-const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// How a journey ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +39,8 @@ struct Walk<'a, C: Client> {
     arrival: Arrival,
     session: C::Session,
     values: Values,
+    /// What the target wants to be reminded of, if its members keep cookies.
+    jar: Option<Jar>,
     /// Draws think times and waits; apart from the data, which must not depend on answers.
     habits: Stream,
     /// When patience ends.
@@ -66,6 +67,7 @@ pub(super) async fn walk<C: Client>(worker: Rc<Shared<C>>, arrival: Arrival) {
         arrival,
         session: worker.client.session(arrival.population, arrival.index),
         values: script.values(arrival.index),
+        jar: script.policy.cookies.then(Jar::default),
         habits: seed.named("habits").stream(),
         patience: arrival.intended.plus(script.policy.patience),
     };
@@ -76,7 +78,7 @@ pub(super) async fn walk<C: Client>(worker: Rc<Shared<C>>, arrival: Arrival) {
     }
 }
 
-impl<C: Client> Walk<'_, C> {
+impl<'a, C: Client> Walk<'a, C> {
     async fn run(&mut self) -> End {
         let script = self.script;
         let mut due = self.arrival.intended;
@@ -113,16 +115,21 @@ impl<C: Client> Walk<'_, C> {
         let mut attempt = 1;
         loop {
             self.may_go_on(due)?;
+            let Some(permit) = self.permit(request, due, attempt) else {
+                return Err(End::Failed);
+            };
             let deadline = self.worker.clock.instant(due.plus(policy.timeout));
+            let headers = self.with_cookies(&request.ask, &filled);
             let call = Call {
                 id: self.id(step, attempt),
                 service: request.ask.service,
                 method: request.ask.method,
                 path: &filled.path,
-                headers: &filled.headers,
+                headers: &headers,
                 body: filled.body.clone(),
                 deadline,
                 connect_timeout: policy.connect_timeout,
+                first_byte_timeout: policy.first_byte_timeout,
                 keep_body: request.ask.keep_body,
             };
             let (exchange, outcome, taken) = self.send(&request.ask, call).await;
@@ -136,19 +143,48 @@ impl<C: Client> Walk<'_, C> {
                 response: ended.since(due),
                 service: exchange.service_time(),
             });
+            let mut brakes = self.brakes().borrow_mut();
+            brakes.ended(request.ask.service, permit, outcome, ended);
             if outcome.is_good() {
                 request.ask.keep(taken, &mut self.values);
                 return Ok(ended);
             }
-            if !retries(policy, outcome, attempt) {
-                return Err(End::Failed);
-            }
+            let failed = Failed {
+                outcome,
+                attempt,
+                ended,
+                retry_after: exchange.result.as_ref().ok().and_then(asked_to_wait),
+            };
+            let (habits, budget) = (&mut self.habits, brakes.budget.as_mut());
+            let next = retry::next(policy, failed, self.patience, habits, budget);
+            drop(brakes);
+            due = next.ok_or(End::Failed)?;
             attempt += 1;
-            let retry = &policy.retry;
-            let wait = self.habits.duration(retry.wait_min, retry.wait_max);
-            due = ended.plus(wait.max(SHORTEST_WAIT));
             self.sleep_until(due).await?;
         }
+    }
+
+    /// Leave to send a request, if the circuit is closed. If not, it is counted as refused. Its
+    /// first attempt counts for the budget of retries.
+    fn permit(&self, request: &Request, due: Offset, attempt: u32) -> Option<Permit> {
+        let mut brakes = self.brakes().borrow_mut();
+        let permit = brakes.permit(request.ask.service, due);
+        if permit.is_none() {
+            self.worker.recorder.borrow_mut().record(&Sample {
+                series: request.series,
+                intended: due,
+                outcome: Outcome::NotSentBreaker,
+                first: attempt == 1,
+                injected: false,
+                response: Duration::ZERO,
+                service: None,
+            });
+        } else if attempt == 1
+            && let Some(budget) = &mut brakes.budget
+        {
+            budget.earn(due);
+        }
+        permit
     }
 
     /// Polls until the answer is there; nothing of it is recorded.
@@ -160,15 +196,17 @@ impl<C: Client> Walk<'_, C> {
         for poll in 1.. {
             self.may_go_on(begin)?;
             let deadline = limit.min(begin.plus(policy.timeout));
+            let headers = self.with_cookies(&wait.ask, &filled);
             let call = Call {
                 id: self.id(step, poll),
                 service: wait.ask.service,
                 method: wait.ask.method,
                 path: &filled.path,
-                headers: &filled.headers,
+                headers: &headers,
                 body: None,
                 deadline: self.worker.clock.instant(deadline),
                 connect_timeout: policy.connect_timeout,
+                first_byte_timeout: policy.first_byte_timeout,
                 keep_body: wait.ask.keep_body,
             };
             let (exchange, outcome, taken) = self.send(&wait.ask, call).await;
@@ -189,8 +227,12 @@ impl<C: Client> Walk<'_, C> {
     /// Sends once and judges the answer.
     async fn send(&mut self, ask: &Ask, call: Call<'_>) -> (Exchange, Outcome, Vec<String>) {
         let in_flight = InFlight::new(self.worker);
+        let path = call.path;
         let exchange = self.worker.client.send(&mut self.session, call).await;
         drop(in_flight);
+        if let (Some(jar), Ok(answer)) = (&mut self.jar, &exchange.result) {
+            jar.keep(ask.destination(path), &answer.headers, exchange.ended);
+        }
         let (outcome, taken) = match &exchange.result {
             Ok(answer) => {
                 let after = exchange.service_time().unwrap_or_default();
@@ -203,6 +245,22 @@ impl<C: Client> Walk<'_, C> {
             Err(outcome) => (*outcome, Vec::new()),
         };
         (exchange, outcome, taken)
+    }
+
+    /// The headers of a request, with the cookies that belong to it. A step that writes a `cookie`
+    /// of its own means it.
+    fn with_cookies<'f>(&self, ask: &Ask, filled: &'f Filled) -> Cow<'f, [Header]> {
+        let headers = &filled.headers;
+        let own = || headers.iter().any(|(name, _)| *name == COOKIE);
+        let cookie = self
+            .jar
+            .as_ref()
+            .filter(|_| !own())
+            .and_then(|jar| jar.header(ask.destination(&filled.path), Instant::now()));
+        match cookie {
+            None => Cow::Borrowed(headers),
+            Some(cookie) => Cow::Owned([&headers[..], &[(COOKIE, cookie)]].concat()),
+        }
     }
 
     /// Whether something that is due then is still to be begun. The first request always is.
@@ -223,6 +281,10 @@ impl<C: Client> Walk<'_, C> {
         self.may_go_on(due)?;
         tokio::time::sleep_until(self.worker.clock.instant(due)).await;
         Ok(due)
+    }
+
+    fn brakes(&self) -> &'a RefCell<Brakes> {
+        &self.worker.brakes[usize::from(self.arrival.population)]
     }
 
     const fn id(&self, step: u16, attempt: u32) -> RequestId {
@@ -251,40 +313,9 @@ impl<C: Client> Drop for InFlight<'_, C> {
     }
 }
 
-/// Whether a failed attempt is followed by another.
-fn retries(policy: &ClientPolicy, outcome: Outcome, attempt: u32) -> bool {
-    let left = policy.retry.attempts.is_none_or(|most| attempt < most);
-    left && family(outcome).is_some_and(|family| policy.retry.outcomes.contains(&family))
-}
-
-/// What a client calls an outcome when it decides about a retry. What was never sent is not
-/// retried: the target did not see it.
-const fn family(outcome: Outcome) -> Option<RetryOn> {
-    match outcome {
-        Outcome::Ok | Outcome::Fallback => None,
-        Outcome::CheckFailed => Some(RetryOn::Check),
-        Outcome::Http4xx => Some(RetryOn::Http4xx),
-        Outcome::Http5xx => Some(RetryOn::Http5xx),
-        Outcome::Shed => Some(RetryOn::Shed),
-        Outcome::TimeoutConnect | Outcome::TimeoutFirstByte | Outcome::TimeoutBody => {
-            Some(RetryOn::Timeout)
-        }
-        Outcome::DnsNxdomain
-        | Outcome::DnsServfail
-        | Outcome::DnsNoData
-        | Outcome::DnsTimeout
-        | Outcome::DnsOther => Some(RetryOn::Dns),
-        Outcome::Refused
-        | Outcome::Reset
-        | Outcome::ClosedEarly
-        | Outcome::Tls
-        | Outcome::Protocol => Some(RetryOn::Connection),
-        Outcome::NotSentLimit
-        | Outcome::NotSentLag
-        | Outcome::NotSentDescriptors
-        | Outcome::NotSentPorts
-        | Outcome::Blocked => None,
-    }
+/// What an answer's `Retry-After` asks for.
+fn asked_to_wait(answer: &Answer) -> Option<Duration> {
+    retry_after(&answer.headers)
 }
 
 impl<C: Client> Shared<C> {

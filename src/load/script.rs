@@ -9,7 +9,7 @@ use super::{
     text::{Place, Text},
 };
 use crate::{
-    client::{Judge, PathError},
+    client::{Destination, Judge, PathError},
     plan::{Plan, PopulationPlan, RequestPlan, SeriesId, ServiceId, StepPlan, WaitPlan},
     scenario::model::{Body, Check, ClientPolicy, DataSource, Method, StatusSet, Take, Template},
     seed::Seed,
@@ -94,6 +94,8 @@ pub(super) struct Wait {
 #[derive(Debug, Clone)]
 pub(super) struct Ask {
     pub(super) service: ServiceId,
+    /// The service's host, and whether it is reached over TLS.
+    origin: (String, bool),
     pub(super) method: Method,
     path: Text,
     headers: Vec<(HeaderName, Text)>,
@@ -172,6 +174,11 @@ impl Names<'_> {
         Ok(slot)
     }
 
+    fn origin(&self, service: ServiceId) -> (String, bool) {
+        let service = &self.plan.services[usize::from(service.0)];
+        (service.host.to_ascii_lowercase(), service.https)
+    }
+
     /// The number of a value that an answer gives.
     fn taken(&mut self, name: &str) -> usize {
         if let Some(at) = self.known.iter().position(|known| known == name) {
@@ -229,6 +236,7 @@ impl Ask {
         let judge = judge(step, &plan.check, &plan.fallback, &plan.take)?;
         Ok(Self {
             service: plan.service,
+            origin: names.origin(plan.service),
             method: plan.method,
             path,
             headers,
@@ -242,9 +250,11 @@ impl Ask {
     fn wait(plan: &WaitPlan, names: &mut Names<'_>) -> Result<Self, LoadError> {
         let good = [Check::Status(StatusSet(vec![(200, 299)]))];
         let judge = judge(&plan.name, &good, &[], &plan.take)?;
+        let origin = names.origin(plan.service);
         let mut slot = |name: &str| names.used(&plan.name, name);
         Ok(Self {
             service: plan.service,
+            origin,
             method: Method::Get,
             path: Text::new(&plan.path, Place::Path, &mut slot)?,
             headers: Vec::new(),
@@ -276,6 +286,16 @@ impl Ask {
         }
     }
 
+    /// Where a request with this path goes, for cookies.
+    pub(super) fn destination<'a>(&'a self, path: &'a str) -> Destination<'a> {
+        let (host, https) = &self.origin;
+        Destination {
+            host,
+            https: *https,
+            path,
+        }
+    }
+
     /// Keeps what was taken from an answer.
     pub(super) fn keep(&self, taken: Vec<String>, values: &mut Values) {
         for (slot, value) in self.takes.iter().zip(taken) {
@@ -284,11 +304,14 @@ impl Ask {
     }
 }
 
+/// A header written out.
+pub(super) type Header = (HeaderName, HeaderValue);
+
 /// A request written out.
 #[derive(Debug)]
 pub(super) struct Filled {
     pub(super) path: String,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) headers: Vec<Header>,
     pub(super) body: Option<bytes::Bytes>,
 }
 

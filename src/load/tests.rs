@@ -25,11 +25,13 @@ use crate::{
         ServiceId, StepPlan, WaitPlan,
     },
     scenario::model::{
-        Body, ClientPolicy, Method, Provenance, Retry, RetryOn, Reuse, Spacing, Take, TakeFrom,
-        Template,
+        Body, ClientPolicy, Method, Provenance, Retry, RetryOn, RetryWait, Reuse, Spacing, Take,
+        TakeFrom, Template,
     },
     time::{Clock, Offset},
 };
+
+mod clients;
 
 fn template(text: &str) -> Template {
     Template::parse(text).expect("a template")
@@ -138,9 +140,11 @@ fn retrying(outcomes: &[RetryOn], wait_ms: u64) -> ClientPolicy {
     ClientPolicy {
         retry: Retry {
             outcomes: outcomes.to_vec(),
-            wait_min: wait,
-            wait_max: wait,
-            attempts: None,
+            wait: RetryWait::Even {
+                min: wait,
+                max: wait,
+            },
+            ..Retry::default()
         },
         ..ClientPolicy::default()
     }
@@ -299,7 +303,7 @@ async fn retries_end_with_the_plan_and_count_as_neither() {
 #[tokio::test]
 async fn the_same_seed_sends_the_same_requests_from_any_number_of_workers() {
     let mut sets = Vec::new();
-    for workers in [1, 2, 3] {
+    for workers in [1, 2, 4] {
         let server = Server::start(|seen| match seen.id()[1] % 3 {
             0 if seen.id()[3] == 1 => answer(503, "", ""),
             _ => answer(200, "", r#"{"n": 1}"#),

@@ -9,6 +9,7 @@ mod curve;
 mod describe;
 mod faults;
 mod fit;
+mod habits;
 mod journeys;
 mod launch;
 mod limits;

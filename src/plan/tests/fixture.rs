@@ -351,9 +351,11 @@ fn build_scenario(case: &mut Case) {
             connect_timeout: seconds(5),
             retry: Retry {
                 outcomes: vec![RetryOn::Timeout, RetryOn::Http5xx],
-                wait_min: seconds(2),
-                wait_max: seconds(6),
-                attempts: None,
+                wait: RetryWait::Even {
+                    min: seconds(2),
+                    max: seconds(6),
+                },
+                ..Retry::default()
             },
             ..ClientPolicy::default()
         },

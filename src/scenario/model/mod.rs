@@ -11,7 +11,10 @@ pub use claim::{
     Anchor, Claim, Comparison, Condition, Edge, Happening, Limit, Measure, StopCondition, Subject,
     Window,
 };
-pub use client::{ClientPolicy, Retry, RetryOn, Reuse};
+pub use client::{
+    BreakerPolicy, ClientPolicy, DnsCache, Retry, RetryAfter, RetryBudget, RetryOn, RetryWait,
+    Reuse, Trip,
+};
 pub use demand::{
     Curve, CurvePoint, Demand, DemandKind, PhaseCurve, Piece, Recorded, RecordedTraffic, ReplayLog,
     Spacing,

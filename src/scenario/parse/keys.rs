@@ -64,17 +64,51 @@ pub(super) const CLIENT: Table = Table {
     keys: &[
         may("timeout"),
         may("connect_timeout"),
+        may("first_byte_timeout"),
         may("retry"),
         may("patience"),
+        may("breaker"),
         may("reuse"),
+        may("connection_age"),
+        may("connection_requests"),
         may("resolvers"),
+        may("dns_cache"),
+        may("cookies"),
     ],
 };
 
 pub(super) const RETRY: Table = Table {
     name: "retry",
     what: "a retry policy",
-    keys: &[needs("outcomes"), may("wait"), may("attempts")],
+    keys: &[
+        may("outcomes"),
+        may("kind"),
+        may("wait"),
+        may("base"),
+        may("cap"),
+        may("attempts"),
+        may("retry_after"),
+        may("budget"),
+    ],
+};
+
+pub(super) const BUDGET: Table = Table {
+    name: "retry_budget",
+    what: "a retry budget",
+    keys: &[needs("share"), may("least")],
+};
+
+pub(super) const BREAKER: Table = Table {
+    name: "breaker",
+    what: "a circuit breaker",
+    keys: &[
+        may("failures"),
+        may("share"),
+        may("window"),
+        may("least"),
+        needs("open"),
+        may("probes"),
+    ],
 };
 
 pub(super) const REQUEST: Table = Table {
@@ -221,6 +255,8 @@ pub(crate) const ALL: &[&Table] = &[
     &REPLAY,
     &CLIENT,
     &RETRY,
+    &BUDGET,
+    &BREAKER,
     &REQUEST,
     &WAIT,
     &THINK,

@@ -16,6 +16,7 @@ mod phases;
 mod place;
 mod population;
 mod recorded;
+mod retry;
 mod root;
 mod step;
 mod template;

@@ -96,7 +96,12 @@ fn populations_are_complete() {
     assert_eq!(client.timeout, Duration::from_secs(5));
     assert_eq!(client.connect_timeout, Duration::from_secs(1));
     assert_eq!(client.retry.outcomes, [RetryOn::Timeout, RetryOn::Http5xx]);
-    assert_eq!(client.retry.wait_max, Duration::from_secs(6));
+    let seconds = Duration::from_secs;
+    let human = RetryWait::Even {
+        min: seconds(2),
+        max: seconds(6),
+    };
+    assert_eq!(client.retry.wait, human);
     assert_eq!(client.retry.attempts, Some(5));
     assert_eq!((client.reuse, client.resolvers), (Reuse::None, 7));
     assert!(citizens.provenance.assumed);
