@@ -20,7 +20,7 @@ mod retry_after;
 mod slots;
 mod tls;
 
-pub use classify::{Judge, PathError, SHED_WITHIN};
+pub use classify::{Judge, PatternError, SHED_WITHIN};
 pub use cookies::{Destination, Jar};
 pub use exchange::{
     Answer, Call, Client, Exchange, FAULT_HEADER, KEPT_BODY, REQUEST_HEADER, RequestId,

@@ -45,7 +45,12 @@ struct Walk<'a, C: Client> {
     habits: Stream,
     /// When patience ends.
     patience: Offset,
+    /// Every request so far was good in the end.
+    all_good: bool,
 }
+
+/// Where a journey turns after a request, if it does: to a step, or nowhere.
+type Turn = Option<Option<usize>>;
 
 /// Walks the journey of an arrival and records what comes of it.
 ///
@@ -70,6 +75,7 @@ pub(super) async fn walk<C: Client>(worker: Rc<Shared<C>>, arrival: Arrival) {
         jar: script.policy.cookies.then(Jar::default),
         habits: seed.named("habits").stream(),
         patience: arrival.intended.plus(script.policy.patience),
+        all_good: true,
     };
     let end = walk.run().await;
     if end != End::CutOff {
@@ -81,11 +87,22 @@ pub(super) async fn walk<C: Client>(worker: Rc<Shared<C>>, arrival: Arrival) {
 impl<'a, C: Client> Walk<'a, C> {
     async fn run(&mut self) -> End {
         let script = self.script;
+        let steps = script.way(self.arrival.index).steps.clone();
         let mut due = self.arrival.intended;
-        for (index, step) in (0u16..).zip(&script.steps) {
-            let ended = match step {
-                Step::Request(request) => self.request(index, request, due).await,
-                Step::WaitFor(wait) => self.wait_for(index, wait, due).await,
+        let mut next = Some(steps.start);
+        while let Some(at) = next.filter(|at| *at < steps.end) {
+            // the series of a plan are counted in as many bits, and each request has one
+            let number = at as u16;
+            next = Some(at + 1);
+            let ended = match &script.steps[at] {
+                Step::Request(request) => {
+                    let ended = self.request(number, request, due).await;
+                    ended.map(|(ended, turn)| {
+                        next = turn.unwrap_or(next);
+                        ended
+                    })
+                }
+                Step::WaitFor(wait) => self.wait_for(number, wait, due).await,
                 Step::Think { min, max } => {
                     let until = due.plus(self.habits.duration(*min, *max));
                     self.sleep_until(until).await
@@ -96,20 +113,21 @@ impl<'a, C: Client> Walk<'a, C> {
                 Err(end) => return end,
             }
         }
-        if due <= self.patience {
+        if self.all_good && due <= self.patience {
             End::Good
         } else {
             End::Failed
         }
     }
 
-    /// Sends a request until it is good or given up; when it ended, if the journey goes on.
+    /// Sends a request until it is good or given up; when it ended and what turn is taken, if the
+    /// journey goes on.
     async fn request(
         &mut self,
         step: u16,
         request: &Request,
         mut due: Offset,
-    ) -> Result<Offset, End> {
+    ) -> Result<(Offset, Turn), End> {
         let policy = &self.script.policy;
         let filled = request.ask.fill(&self.values);
         let mut attempt = 1;
@@ -145,9 +163,11 @@ impl<'a, C: Client> Walk<'a, C> {
             });
             let mut brakes = self.brakes().borrow_mut();
             brakes.ended(request.ask.service, permit, outcome, ended);
+            let status = exchange.result.as_ref().ok().map(|answer| answer.status);
+            let turn = request.turn(outcome, status);
             if outcome.is_good() {
                 request.ask.keep(taken, &mut self.values);
-                return Ok(ended);
+                return Ok((ended, turn));
             }
             let failed = Failed {
                 outcome,
@@ -158,7 +178,12 @@ impl<'a, C: Client> Walk<'a, C> {
             let (habits, budget) = (&mut self.habits, brakes.budget.as_mut());
             let next = retry::next(policy, failed, self.patience, habits, budget);
             drop(brakes);
-            due = next.ok_or(End::Failed)?;
+            let Some(next) = next else {
+                // a turn changes the way, and not what the journey was worth
+                self.all_good = false;
+                return turn.map(|to| (ended, Some(to))).ok_or(End::Failed);
+            };
+            due = next;
             attempt += 1;
             self.sleep_until(due).await?;
         }

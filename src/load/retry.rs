@@ -54,7 +54,7 @@ pub(super) fn next(
 
 /// What a client calls an outcome when it decides about a retry. What was never sent is not
 /// retried: the target did not see it.
-const fn family(outcome: Outcome) -> Option<RetryOn> {
+pub(super) const fn family(outcome: Outcome) -> Option<RetryOn> {
     match outcome {
         Outcome::Ok | Outcome::Fallback => None,
         Outcome::CheckFailed => Some(RetryOn::Check),

@@ -32,6 +32,7 @@ use crate::{
 };
 
 mod clients;
+mod journeys;
 
 fn template(text: &str) -> Template {
     Template::parse(text).expect("a template")
@@ -49,6 +50,7 @@ fn request(series: u16, method: Method, path: &str) -> RequestPlan {
         take: Vec::new(),
         check: Vec::new(),
         fallback: Vec::new(),
+        then: Vec::new(),
     }
 }
 
@@ -80,6 +82,7 @@ fn load_plan(server: &Server, arrivals: u64, steps: Vec<StepPlan>, client: Clien
         journey: JourneyPlan {
             name: "register".into(),
             steps,
+            ways: Vec::new(),
         },
         curve: RateCurve::default(),
         replay: None,

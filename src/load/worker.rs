@@ -76,9 +76,10 @@ impl<C: Client> Shared<C> {
 
     /// Counts an arrival that is not sent, as its first request and as a failed journey.
     pub(super) fn not_sent(&self, arrival: Arrival, outcome: Outcome) {
+        let script = &self.scripts[usize::from(arrival.population)];
         let mut recorder = self.recorder.borrow_mut();
         recorder.record(&Sample {
-            series: self.scripts[usize::from(arrival.population)].first_series,
+            series: script.way(arrival.index).first_series,
             intended: arrival.intended,
             outcome,
             first: true,

@@ -3,6 +3,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    ops::Range,
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     guard::Guard,
     scenario::model::{
-        Body, Check, ClientPolicy, Comparison, DataSource, Edge, Effect, Happening, Limit, Measure,
-        MeasureSettings, Method, Provenance, RoutePattern, Spacing, Subject, Take, Template,
+        Body, Branch, Check, ClientPolicy, Comparison, DataSource, Edge, Effect, Happening, Limit,
+        Measure, MeasureSettings, Method, Provenance, RoutePattern, Spacing, Subject, Take,
+        Template,
     },
     seed::Seed,
     time::{Compression, Offset, Story},
@@ -290,8 +292,23 @@ pub struct RateCurve {
 pub struct JourneyPlan {
     /// Its name.
     pub name: String,
-    /// Its steps.
+    /// Its steps; of several journeys, those of each, one after the other.
     pub steps: Vec<StepPlan>,
+    /// The journeys that a population's members walk where there are several; empty where there is
+    /// one, which is all of the steps.
+    #[serde(default)]
+    pub ways: Vec<WayPlan>,
+}
+
+/// One of several journeys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayPlan {
+    /// Its name.
+    pub name: String,
+    /// Its part of all arrivals is this over the sum of the weights.
+    pub weight: u32,
+    /// Its steps.
+    pub steps: Range<usize>,
 }
 
 /// A step, resolved.
@@ -334,6 +351,10 @@ pub struct RequestPlan {
     pub check: Vec<Check>,
     /// What marks a good answer as degraded (the step's and the feature's).
     pub fallback: Vec<Check>,
+    /// Where the journey goes on when it ends in a certain way: the number of a later step, or
+    /// `None` where it stops. The first that fits decides.
+    #[serde(default)]
+    pub then: Vec<Branch<Option<usize>>>,
 }
 
 /// A wait, resolved.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     curve::Sum,
-    model::{JourneyPlan, LinkPlan, Plan, PopulationPlan, ServiceId, StepPlan},
+    model::{JourneyPlan, LinkPlan, Plan, PopulationPlan, ServiceId, StepPlan, WayPlan},
 };
 use crate::{
     scenario::model::{ClientPolicy, RetryOn, RetryWait, Reuse},
@@ -67,11 +67,31 @@ pub struct PopulationNeeds {
 }
 
 impl JourneyPlan {
-    /// How many requests it makes when all goes well.
+    /// The journeys that are walked, at least one.
     #[must_use]
-    pub fn requests(&self) -> usize {
+    pub fn ways(&self) -> Vec<WayPlan> {
+        if !self.ways.is_empty() {
+            return self.ways.clone();
+        }
+        vec![WayPlan {
+            name: self.name.clone(),
+            weight: 1,
+            steps: 0..self.steps.len(),
+        }]
+    }
+
+    /// How many requests it makes when all goes well and no turn is taken; of several journeys, the
+    /// mean by their weights.
+    #[must_use]
+    pub fn requests(&self) -> f64 {
         let request = |step: &&StepPlan| matches!(step, StepPlan::Request(_));
-        self.steps.iter().filter(request).count()
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for way in self.ways() {
+            let weight = f64::from(way.weight);
+            sum += weight * self.steps[way.steps].iter().filter(request).count() as f64;
+            weights += weight;
+        }
+        sum / weights
     }
 
     /// The services that it talks to, each once.
@@ -113,9 +133,7 @@ impl Needs {
 
 /// The rates of first attempts: arrivals times requests of a journey.
 pub(super) fn request_rates(populations: &[PopulationPlan]) -> Sum<'_> {
-    let weighted = populations
-        .iter()
-        .map(|p| (&p.curve, p.journey.requests() as f64));
+    let weighted = populations.iter().map(|p| (&p.curve, p.journey.requests()));
     Sum(weighted.collect())
 }
 
@@ -148,14 +166,16 @@ impl Way {
 }
 
 /// The worst ways: a request is never answered (one for each service that it may be), or each is
-/// answered at the last moment.
+/// answered at the last moment. Of several journeys the worst, as if everybody walked it.
 fn ways(plan: &PopulationPlan) -> Vec<Way> {
     let mut requested: Vec<ServiceId> =
         plan.journey.steps.iter().filter_map(requested_of).collect();
     requested.sort_unstable();
     requested.dedup();
     let failing = requested.into_iter().map(|s| failing(&plan.client, s));
-    failing.chain([slow(&plan.client, &plan.journey)]).collect()
+    let ways = plan.journey.ways().into_iter();
+    let slow = ways.map(|way| slow(&plan.client, &plan.journey.steps[way.steps]));
+    failing.chain(slow).collect()
 }
 
 fn requested_of(step: &StepPlan) -> Option<ServiceId> {
@@ -228,12 +248,12 @@ fn failing(client: &ClientPolicy, service: ServiceId) -> Way {
 
 /// Each step takes as long as it may. With `reuse: journey` a connection stays open from its first
 /// use to the end, pauses included.
-fn slow(client: &ClientPolicy, journey: &JourneyPlan) -> Way {
+fn slow(client: &ClientPolicy, steps: &[StepPlan]) -> Way {
     let patience = client.patience.as_secs_f64();
     let kept = client.reuse == Reuse::Journey;
     let (mut life, mut busy) = (0.0, 0.0);
     let mut held: Vec<(ServiceId, f64)> = Vec::new();
-    for step in &journey.steps {
+    for step in steps {
         let (service, lasts) = match step {
             StepPlan::Request(request) => (Some(request.service), client.timeout),
             StepPlan::WaitFor(wait) => (Some(wait.service), wait.within),
@@ -262,11 +282,11 @@ fn population(plan: &PopulationPlan) -> PopulationNeeds {
     let most = |of: &dyn Fn(&Way) -> f64| ways.iter().map(of).fold(0.0, f64::max).ceil() as u64;
     let requests = plan.journey.requests();
     let highest_arrivals = plan.curve.max();
-    let highest_requests = highest_arrivals.scaled(requests as f64);
+    let highest_requests = highest_arrivals.scaled(requests);
     PopulationNeeds {
         name: plan.name.clone(),
         arrivals: plan.arrivals,
-        requests: plan.arrivals.saturating_mul(requests as u64),
+        requests: (plan.arrivals as f64 * requests).round() as u64,
         highest_arrivals,
         highest_requests,
         highest_attempts: rate(highest_requests.get() + retries(plan)),
@@ -305,7 +325,7 @@ fn retries(plan: &PopulationPlan) -> f64 {
         RetryWait::Exponential { .. } => each.max(plan.curve.max().get() * again),
     };
     let granted = client.retry.budget.map_or(f64::INFINITY, |budget| {
-        let first = plan.curve.max().get() * plan.journey.requests() as f64;
+        let first = plan.curve.max().get() * plan.journey.requests();
         budget.share.get() * first + budget.least.get()
     });
     most.min(granted)

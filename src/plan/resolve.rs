@@ -13,7 +13,7 @@ use super::{
     journeys::{self, Allocation},
     launch, limits, links,
     mistakes::{File, Mistakes},
-    model::{Assumption, JourneyPlan, Phase, Plan, PopulationPlan, ServicePlan},
+    model::{Assumption, Phase, Plan, PopulationPlan, ServicePlan},
     phases, services,
     subjects::Subjects,
     windows,
@@ -257,9 +257,8 @@ impl Load<'_> {
         series: &mut Allocation,
         out: &mut Mistakes<'_>,
     ) -> PopulationPlan {
-        let journey = journeys::find(&self.scenario.journeys, population, out);
-        let requests = journey.map_or(1, journeys::requests);
-        if let (0, Some(journey)) = (requests, journey) {
+        let walked = journeys::find(&self.scenario.journeys, population, out);
+        for (journey, _) in walked.iter().filter(|(j, _)| journeys::requests(j) == 0) {
             out.error(
                 File::Scenario,
                 journey.name.place,
@@ -270,7 +269,7 @@ impl Load<'_> {
         }
         let per_journey = match population.demand.kind {
             DemandKind::Arrivals => 1.0,
-            DemandKind::Requests => requests.max(1) as f64,
+            DemandKind::Requests => journeys::mean_requests(&walked).max(1.0),
         };
         let scale = course::Scale {
             time: self.time,
@@ -288,18 +287,14 @@ impl Load<'_> {
             )
             .hint("raise its rates or the load scale");
         }
+        let ground = journeys::Ground {
+            population: index,
+            target: self.target,
+            services: self.services,
+        };
         PopulationPlan {
             name: population.name.value.clone(),
-            journey: match journey {
-                Some(journey) => {
-                    journeys::resolve(journey, index, self.target, self.services, series, out)
-                }
-                // reported: this plan is never handed out
-                None => JourneyPlan {
-                    name: population.journey.value.clone(),
-                    steps: Vec::new(),
-                },
-            },
+            journey: journeys::resolve(&walked, &ground, series, out),
             curve: course.curve,
             replay: course.replay,
             spacing: population.demand.spacing,

@@ -332,6 +332,7 @@ fn plan(rate: u64) -> Plan {
             journey: JourneyPlan {
                 name: "register".into(),
                 steps: Vec::new(),
+                ways: Vec::new(),
             },
             curve: RateCurve {
                 knots: vec![(at(0.0), rate_of(rate)), (at(END as f64), rate_of(rate))],

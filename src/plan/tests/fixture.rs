@@ -339,7 +339,10 @@ fn build_scenario(case: &mut Case) {
     ];
     let population = ScenarioPopulation {
         name: case.word("citizens"),
-        journey: case.word("register"),
+        journeys: vec![JourneyShare {
+            name: case.word("register"),
+            weight: 1,
+        }],
         demand: Demand {
             kind: DemandKind::Requests,
             phases,
@@ -377,6 +380,7 @@ fn build_scenario(case: &mut Case) {
             take: Vec::new(),
             check: Vec::new(),
             fallback: Vec::new(),
+            then: Vec::new(),
         })
     };
     let mut steps = vec![

@@ -2,8 +2,11 @@
 
 use super::fixture::{cowin, minutes, seconds};
 use crate::{
-    plan::{Needs, Origin, Point, Rule, Trigger},
-    scenario::model::{DemandKind, Edge, Effect, FaultPlace, Reuse, TcpEffect, Until},
+    plan::{Needs, Origin, Point, Rule, StepPlan, Trigger},
+    scenario::model::{
+        Branch, BranchOn, DemandKind, Edge, Effect, FaultPlace, Goto, JourneyShare, Reuse, Step,
+        TcpEffect, Until,
+    },
     seed::Seed,
     time::{Compression, Offset, Story},
 };
@@ -246,4 +249,42 @@ fn connections_that_are_not_kept_are_open_while_a_request_is() {
     // to the portal for three timeouts, to the inbox for its wait
     assert_eq!(needs.ports, 150 * 20);
     assert_eq!(needs.populations[0].connections, 150 * 35);
+}
+
+#[test]
+fn several_journeys_share_a_budget_by_their_weights() {
+    let mut case = cowin();
+    let mut look = case.scenario.journeys[0].clone();
+    look.name = case.word("look");
+    look.steps.truncate(1);
+    case.scenario.journeys.push(look);
+    let name = case.word("look");
+    case.scenario.load[0]
+        .journeys
+        .push(JourneyShare { name, weight: 1 });
+    let Step::Request(first) = &mut case.scenario.journeys[0].steps[0] else {
+        panic!("a request");
+    };
+    first.then = vec![Branch {
+        on: BranchOn::Fallback,
+        to: Goto::Step("find_slot".into()),
+    }];
+    let plan = case.plan();
+    let citizens = &plan.populations[0];
+    // three requests and one, evenly: two each
+    assert!((citizens.curve.max().get() - 450.0 / 2.0).abs() < 1e-9);
+    assert!((Needs::of(&plan).requests.get() - 450.0).abs() < 1e-9);
+    assert_eq!(citizens.journey.name, "register or look");
+    let ways = citizens.journey.ways();
+    let steps = case.scenario.journeys[0].steps.len();
+    assert_eq!(ways[0].steps, 0..steps);
+    assert_eq!(ways[1].steps, steps..steps + 1);
+    let StepPlan::Request(first) = &citizens.journey.steps[0] else {
+        panic!("a request");
+    };
+    let StepPlan::Request(turned) = &citizens.journey.steps[first.then[0].to.expect("a step")]
+    else {
+        panic!("a request");
+    };
+    assert_eq!(turned.name, "find_slot");
 }

@@ -5,6 +5,7 @@ mod client;
 mod demand;
 mod fault;
 mod journey;
+mod rows;
 mod template;
 
 pub use claim::{
@@ -24,9 +25,11 @@ pub use fault::{
     TcpEffect, TcpStream, Until,
 };
 pub use journey::{
-    Body, Check, DataSource, Journey, Method, RequestStep, RoutePattern, StatusSet, Step, Take,
-    TakeFrom, WaitStep,
+    Body, Branch, BranchOn, Check, CsvSource, DataSource, Goto, Journey, Method, RequestStep,
+    RoutePattern, RowOrder, StatusSet, Step, Take, TakeFrom, WaitStep,
 };
+pub use rows::{LARGEST_ROWS, Rows, RowsError};
+pub(crate) use template::is_hole_name;
 pub use template::{Template, TemplateError, TemplatePiece};
 
 use std::{path::PathBuf, time::Duration};
@@ -102,14 +105,23 @@ pub struct ScenarioPhase {
 pub struct ScenarioPopulation {
     /// Its name.
     pub name: Spanned<String>,
-    /// The journey that each of its members walks.
-    pub journey: Spanned<String>,
+    /// The journeys that its members walk, at least one.
+    pub journeys: Vec<JourneyShare>,
     /// How many come, and when.
     pub demand: Demand,
     /// How its members behave.
     pub client: ClientPolicy,
     /// Where its numbers come from.
     pub provenance: Provenance,
+}
+
+/// A journey and how many walk it.
+#[derive(Debug, Clone)]
+pub struct JourneyShare {
+    /// The journey.
+    pub name: Spanned<String>,
+    /// Its part of all arrivals is this over the sum of the weights; at least 1.
+    pub weight: u32,
 }
 
 /// Where a number comes from; the report lists what is assumed.

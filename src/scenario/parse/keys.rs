@@ -35,7 +35,8 @@ pub(super) const POPULATION: Table = Table {
     name: "population",
     what: "a population",
     keys: &[
-        needs("journey"),
+        may("journey"),
+        may("journeys"),
         may("requests"),
         may("arrivals"),
         may("spacing"),
@@ -129,6 +130,7 @@ pub(super) const REQUEST: Table = Table {
         may("take"),
         may("check"),
         may("fallback"),
+        may("then"),
     ],
 };
 
@@ -156,6 +158,7 @@ pub(crate) const CHECK: Table = Table {
     keys: &[
         may("status"),
         may("contains"),
+        may("matches"),
         may("json"),
         may("json_absent"),
         may("header"),
@@ -178,6 +181,12 @@ pub(super) const ONE_OF: Table = Table {
     name: "one_of",
     what: "a source of words",
     keys: &[needs("one_of")],
+};
+
+pub(super) const CSV: Table = Table {
+    name: "csv",
+    what: "a source of rows",
+    keys: &[needs("csv"), may("column"), may("order")],
 };
 
 pub(super) const FAULT: Table = Table {
@@ -264,6 +273,7 @@ pub(crate) const ALL: &[&Table] = &[
     &DIGITS,
     &BETWEEN,
     &ONE_OF,
+    &CSV,
     &FAULT,
     &HTTP,
     &TCP,

@@ -1,8 +1,10 @@
 //! From the tree to the model.
 
+mod branch;
 mod check;
 mod claim;
 mod client;
+mod csv;
 mod curve;
 mod data;
 mod effect;
