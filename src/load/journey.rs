@@ -10,13 +10,14 @@ use super::{
     brakes::{Brakes, Permit},
     limits::LAGGING,
     release::Arrival,
-    retry::{self, Failed, SHORTEST_WAIT},
+    retry::{self, Ending, SHORTEST_WAIT},
     script::{Ask, Filled, Header, Request, Script, Step, Values, Wait},
     worker::Shared,
 };
 use crate::{
-    client::{Answer, Call, Client, Exchange, Jar, RequestId, retry_after},
+    client::{Call, Client, Exchange, Jar, RequestId, retry_after},
     measure::{Outcome, Sample},
+    plan::ServiceId,
     seed::Stream,
     time::Offset,
 };
@@ -161,23 +162,19 @@ impl<'a, C: Client> Walk<'a, C> {
                 response: ended.since(due),
                 service: exchange.service_time(),
             });
-            let mut brakes = self.brakes().borrow_mut();
-            brakes.ended(request.ask.service, permit, outcome, ended);
-            let status = exchange.result.as_ref().ok().map(|answer| answer.status);
-            let turn = request.turn(outcome, status);
+            let answer = exchange.result.as_ref().ok();
+            let turn = request.turn(outcome, answer.map(|answer| answer.status));
+            let ending = Ending {
+                outcome,
+                attempt,
+                ended,
+                retry_after: answer.and_then(|answer| retry_after(&answer.headers)),
+            };
+            let next = self.again(request.ask.service, permit, ending);
             if outcome.is_good() {
                 request.ask.keep(taken, &mut self.values);
                 return Ok((ended, turn));
             }
-            let failed = Failed {
-                outcome,
-                attempt,
-                ended,
-                retry_after: exchange.result.as_ref().ok().and_then(asked_to_wait),
-            };
-            let (habits, budget) = (&mut self.habits, brakes.budget.as_mut());
-            let next = retry::next(policy, failed, self.patience, habits, budget);
-            drop(brakes);
             let Some(next) = next else {
                 // a turn changes the way, and not what the journey was worth
                 self.all_good = false;
@@ -187,6 +184,14 @@ impl<'a, C: Client> Walk<'a, C> {
             attempt += 1;
             self.sleep_until(due).await?;
         }
+    }
+
+    /// Tells the breaker how an attempt ended, and when the next is due, if there is one.
+    fn again(&mut self, to: ServiceId, permit: Permit, ending: Ending) -> Option<Offset> {
+        let mut brakes = self.brakes().borrow_mut();
+        brakes.ended(to, permit, ending.outcome, ending.ended);
+        let (habits, budget) = (&mut self.habits, brakes.budget.as_mut());
+        retry::next(&self.script.policy, ending, self.patience, habits, budget)
     }
 
     /// Leave to send a request, if the circuit is closed. If not, it is counted as refused. Its
@@ -336,11 +341,6 @@ impl<C: Client> Drop for InFlight<'_, C> {
     fn drop(&mut self) {
         self.0.requests.set(self.0.requests.get() - 1);
     }
-}
-
-/// What an answer's `Retry-After` asks for.
-fn asked_to_wait(answer: &Answer) -> Option<Duration> {
-    retry_after(&answer.headers)
 }
 
 impl<C: Client> Shared<C> {

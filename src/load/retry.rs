@@ -14,9 +14,9 @@ use crate::{
 /// that costs no time does not keep the worker from everything else.
 pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
-/// An attempt that was not good.
+/// How an attempt ended.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Failed {
+pub(super) struct Ending {
     pub(super) outcome: Outcome,
     /// 1 for the first.
     pub(super) attempt: u32,
@@ -26,29 +26,29 @@ pub(super) struct Failed {
     pub(super) retry_after: Option<Duration>,
 }
 
-/// When the next attempt is due; `None` when the request is given up: its outcome is not tried
-/// again, its attempts are used up, it would come after the member's patience (which ends at
+/// When the next attempt is due; `None` when there is none: its outcome is good or not tried again,
+/// its attempts are used up, the next would come after the member's patience (which ends at
 /// `patience`), or the budget has nothing left. The budget is asked last, so that nothing is spent
 /// on what is given up anyway.
 pub(super) fn next(
     policy: &ClientPolicy,
-    failed: Failed,
+    ending: Ending,
     patience: Offset,
     habits: &mut Stream,
     budget: Option<&mut Budget>,
 ) -> Option<Offset> {
     let retry = &policy.retry;
-    let wanted = family(failed.outcome).is_some_and(|family| retry.outcomes.contains(&family));
-    if !wanted || retry.attempts.is_some_and(|most| failed.attempt >= most) {
+    let wanted = family(ending.outcome).is_some_and(|family| retry.outcomes.contains(&family));
+    if !wanted || retry.attempts.is_some_and(|most| ending.attempt >= most) {
         return None;
     }
-    let (min, max) = retry.wait.bounds(failed.attempt.saturating_sub(1));
+    let (min, max) = retry.wait.bounds(ending.attempt.saturating_sub(1));
     let mut wait = habits.duration(min, max).max(SHORTEST_WAIT);
-    if let (RetryAfter::Honour, Some(asked)) = (retry.retry_after, failed.retry_after) {
+    if let (RetryAfter::Honour, Some(asked)) = (retry.retry_after, ending.retry_after) {
         wait = wait.max(asked);
     }
-    let due = failed.ended.plus(wait);
-    let granted = due <= patience && budget.is_none_or(|budget| budget.spend(failed.ended));
+    let due = ending.ended.plus(wait);
+    let granted = due <= patience && budget.is_none_or(|budget| budget.spend(ending.ended));
     granted.then_some(due)
 }
 
@@ -126,13 +126,13 @@ mod tests {
         loop {
             let ended = due.plus(lasts);
             attempts.push((due, ended));
-            let failed = Failed {
+            let ending = Ending {
                 outcome: Outcome::Http5xx,
                 attempt: attempts.len() as u32,
                 ended,
                 retry_after: None,
             };
-            match next(policy, failed, patience, &mut habits, budget.as_mut()) {
+            match next(policy, ending, patience, &mut habits, budget.as_mut()) {
                 Some(next) => due = next,
                 None => return attempts,
             }
@@ -213,7 +213,7 @@ mod tests {
     fn what_the_server_asks_for_is_heard_by_who_listens() {
         let mut policy = ClientPolicy::default();
         policy.retry.outcomes = vec![RetryOn::Shed];
-        let failed = Failed {
+        let ending = Ending {
             outcome: Outcome::Shed,
             attempt: 1,
             ended: Offset::from_secs_f64(1.0),
@@ -221,7 +221,7 @@ mod tests {
         };
         let due = |policy: &ClientPolicy| {
             let patience = Offset(policy.patience);
-            next(policy, failed, patience, &mut Seed(1).stream(), None)
+            next(policy, ending, patience, &mut Seed(1).stream(), None)
         };
         assert_eq!(due(&policy), Some(Offset::from_secs_f64(1.001)));
         policy.retry.retry_after = RetryAfter::Honour;

@@ -86,6 +86,7 @@ fn load_plan(server: &Server, arrivals: u64, steps: Vec<StepPlan>, client: Clien
         },
         curve: RateCurve::default(),
         replay: None,
+        herds: Vec::new(),
         spacing: Spacing::Uniform,
         arrivals,
         client,

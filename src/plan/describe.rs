@@ -175,6 +175,17 @@ fn timeline(plan: &Plan) -> Vec<Moment> {
             place: load,
         });
     }
+    for population in &plan.populations {
+        for herd in &population.herds {
+            moments.push(Moment {
+                story: plan.time_scale.story(herd.at.0),
+                real: herd.at,
+                about: false,
+                what: format!("a herd of {} {}", herd.count.round(), population.name),
+                place: format!("within {}", Span(herd.over)),
+            });
+        }
+    }
     for fault in &plan.faults {
         let mut add = |trigger: &Trigger, what: String| {
             moments.push(Moment {

@@ -10,6 +10,7 @@ mod describe;
 mod faults;
 mod fit;
 mod habits;
+mod herds;
 mod journeys;
 mod launch;
 mod limits;

@@ -251,6 +251,9 @@ pub struct PopulationPlan {
     /// What of them are lines of logs, each at its own time.
     #[serde(default)]
     pub replay: Option<ReplayPlan>,
+    /// Who comes at once; the curve holds them already.
+    #[serde(default)]
+    pub herds: Vec<HerdPlan>,
     /// How they are spread.
     pub spacing: Spacing,
     /// Exactly so many arrivals: the integral of the curve, rounded (that of the curve without the
@@ -277,6 +280,17 @@ pub struct ReplayPlan {
     /// When the lines come, in nanoseconds of real time, in order.
     #[serde(skip)]
     pub nanos: Arc<[u64]>,
+}
+
+/// Many who come at the same time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HerdPlan {
+    /// How many; not whole where the load is scaled.
+    pub count: f64,
+    /// When the first of them come.
+    pub at: Offset,
+    /// They are spread over so much time.
+    pub over: Duration,
 }
 
 /// A piecewise linear rate over real time. Knots are in order; two at the same instant are a step;

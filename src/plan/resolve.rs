@@ -9,7 +9,7 @@ use super::{
     claims::{Claims, Role},
     course,
     faults::{self, Ground},
-    fit,
+    fit, herds,
     journeys::{self, Allocation},
     launch, limits, links,
     mistakes::{File, Mistakes},
@@ -114,6 +114,16 @@ fn assemble(
     let mut links = links::declared(target, &services, &zones, out);
     let launch = launch::resolve(target, &services, here, out);
 
+    let names = Names {
+        phases: &phases,
+        faults: &scenario.faults,
+        time,
+    };
+    let times = windows::resolve(&scenario.faults, &names, length, out);
+    let expected = |fault: usize, edge| {
+        let times = times[fault].as_ref()?;
+        anchors::expected(&times.start, times.end.as_ref(), edge)
+    };
     let mut series = Allocation::default();
     let load = Load {
         scenario,
@@ -123,6 +133,12 @@ fn assemble(
         time,
         load_scale,
         seed,
+        herding: herds::Ground {
+            names: &names,
+            expected: &expected,
+            end: Offset(length),
+            load_scale,
+        },
     };
     let populations = load.populations(&mut series, out);
     series.add_probes(&services);
@@ -136,12 +152,6 @@ fn assemble(
         );
     }
 
-    let names = Names {
-        phases: &phases,
-        faults: &scenario.faults,
-        time,
-    };
-    let times = windows::resolve(&scenario.faults, &names, length, out);
     let mut ground = Ground {
         services: &services,
         zones: &zones,
@@ -156,10 +166,6 @@ fn assemble(
         .filter_map(|(fault, times)| faults::resolve(fault, times.as_ref(), &mut ground, out))
         .collect();
 
-    let expected = |fault: usize, edge| {
-        let times = times[fault].as_ref()?;
-        anchors::expected(&times.start, times.end.as_ref(), edge)
-    };
     let claims = Claims {
         source: &scenario.source,
         names: &names,
@@ -237,6 +243,7 @@ struct Load<'a> {
     time: Compression,
     load_scale: f64,
     seed: Seed,
+    herding: herds::Ground<'a>,
 }
 
 impl Load<'_> {
@@ -277,7 +284,9 @@ impl Load<'_> {
             arrivals: 1.0 / per_journey,
         };
         let seed = self.seed.named("replay").named(&population.name.value);
-        let course = course::course(&population.demand, self.phases, scale, seed, out);
+        let mut course = course::course(&population.demand, self.phases, scale, seed, out);
+        let herds = herds::resolve(&population.herds, &self.herding, out);
+        herds::on_top(&mut course, &herds);
         if course.arrivals == 0 {
             out.warning(
                 File::Scenario,
@@ -297,6 +306,7 @@ impl Load<'_> {
             journey: journeys::resolve(&walked, &ground, series, out),
             curve: course.curve,
             replay: course.replay,
+            herds,
             spacing: population.demand.spacing,
             arrivals: course.arrivals,
             client: population.client.clone(),

@@ -338,6 +338,7 @@ fn plan(rate: u64) -> Plan {
                 knots: vec![(at(0.0), rate_of(rate)), (at(END as f64), rate_of(rate))],
             },
             replay: None,
+            herds: Vec::new(),
             spacing: Spacing::default(),
             arrivals: rate * END,
             client: ClientPolicy {

@@ -349,6 +349,7 @@ fn build_scenario(case: &mut Case) {
             recorded: Vec::new(),
             spacing: Spacing::Uniform,
         },
+        herds: Vec::new(),
         client: ClientPolicy {
             timeout: seconds(5),
             connect_timeout: seconds(5),

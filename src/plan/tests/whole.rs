@@ -4,8 +4,8 @@ use super::fixture::{cowin, minutes, seconds};
 use crate::{
     plan::{Needs, Origin, Point, Rule, StepPlan, Trigger},
     scenario::model::{
-        Branch, BranchOn, DemandKind, Edge, Effect, FaultPlace, Goto, JourneyShare, Reuse, Step,
-        TcpEffect, Until,
+        Branch, BranchOn, DemandKind, Edge, Effect, FaultPlace, Goto, Herd, JourneyShare, Reuse,
+        Step, TcpEffect, Until,
     },
     seed::Seed,
     time::{Compression, Offset, Story},
@@ -287,4 +287,37 @@ fn several_journeys_share_a_budget_by_their_weights() {
         panic!("a request");
     };
     assert_eq!(turned.name, "find_slot");
+}
+
+#[test]
+fn a_herd_comes_at_once_on_top_of_the_curve() {
+    let mut case = cowin();
+    let before = case.plan().populations[0].arrivals;
+    let at = case.anchor("sms_late", Edge::End, minutes(0));
+    let herd = Herd {
+        count: 20_000,
+        at: case.spanned("sms_late.end", at),
+        over: seconds(2),
+    };
+    case.scenario.load[0].herds = vec![herd];
+    let plan = case.plan();
+    let citizens = &plan.populations[0];
+    // the load is scaled to 1%; the fault is planned to end at 55 s
+    assert_eq!(citizens.arrivals, before + 200);
+    let rate = |seconds| citizens.curve.rate_at(Offset::from_secs_f64(seconds)).get();
+    assert!((rate(55.0) - rate(54.9) - 100.0).abs() < 1e-9);
+    assert!((rate(57.0) - rate(54.9)).abs() < 1e-9);
+    let told = crate::plan::describe(&plan).timeline;
+    let herd = told.iter().find(|moment| moment.what.contains("herd"));
+    let herd = herd.expect("it is told");
+    assert_eq!(herd.what, "a herd of 200 citizens");
+    assert_eq!(
+        (herd.place.as_str(), herd.real),
+        ("within 2s", Offset::from_secs_f64(55.0))
+    );
+
+    case.scenario.load[0].herds[0].over = seconds(600);
+    let said = case.mistakes();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("the run ends at"), "{said:?}");
 }

@@ -109,6 +109,8 @@ pub struct ScenarioPopulation {
     pub journeys: Vec<JourneyShare>,
     /// How many come, and when.
     pub demand: Demand,
+    /// Who comes at once, on top.
+    pub herds: Vec<Herd>,
     /// How its members behave.
     pub client: ClientPolicy,
     /// Where its numbers come from.
@@ -122,6 +124,17 @@ pub struct JourneyShare {
     pub name: Spanned<String>,
     /// Its part of all arrivals is this over the sum of the weights; at least 1.
     pub weight: u32,
+}
+
+/// Many who come at the same time: `500 at sms_late.end in 2s`.
+#[derive(Debug, Clone)]
+pub struct Herd {
+    /// How many; `scale.load` applies.
+    pub count: u32,
+    /// When the first of them come. A fault's edge means when it is planned.
+    pub at: Spanned<Anchor>,
+    /// They are spread over so much real time. Default 1 s.
+    pub over: Duration,
 }
 
 /// Where a number comes from; the report lists what is assumed.

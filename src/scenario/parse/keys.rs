@@ -39,6 +39,7 @@ pub(super) const POPULATION: Table = Table {
         may("journeys"),
         may("requests"),
         may("arrivals"),
+        may("herd"),
         may("spacing"),
         may("client"),
         may("source"),

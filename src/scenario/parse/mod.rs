@@ -9,6 +9,7 @@ mod curve;
 mod data;
 mod effect;
 mod fault;
+mod herd;
 mod journey;
 pub(crate) mod keys;
 mod limit;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     client::client,
     curve::curve,
+    herd::herds,
     keys::POPULATION,
     names::Names,
     recorded::{is_recorded, recorded},
@@ -95,6 +96,9 @@ fn population(
             }
             demand
         });
+    let herds = fields
+        .get("herd")
+        .map_or_else(Vec::new, |node| herds(node, story.names, mistakes));
     let client = fields
         .get("client")
         .map_or_else(ClientPolicy::default, |node| client(node, mistakes));
@@ -103,6 +107,7 @@ fn population(
         name: name.clone(),
         journeys: journeys?,
         demand: demand?,
+        herds,
         client,
         provenance,
     })

@@ -514,3 +514,20 @@ fn journeys_are_mixed_turn_and_take_what_they_need() {
     .map(|(on, to)| Branch { on, to });
     assert_eq!(look.then, expected);
 }
+
+#[test]
+fn a_herd_is_one_line() {
+    let text = BASE.replace(
+        "arrivals: 10/s,",
+        "arrivals: 10/s, herd: [5_000 at sms_late.end, 40 at opening + 2m in 100ms],",
+    );
+    let (scenario, _) = read(&text).unwrap_or_else(|said| panic!("{said}"));
+    let herds = &scenario.load[1].herds;
+    let told: Vec<_> = herds
+        .iter()
+        .map(|h| (h.count, h.over.as_millis()))
+        .collect();
+    assert_eq!(told, [(5_000, 1_000), (40, 100)]);
+    assert_eq!(herds[0].at.value.edge, Edge::End);
+    assert_eq!(herds[1].at.value.plus, minutes(2));
+}
