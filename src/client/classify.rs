@@ -3,10 +3,11 @@
 use std::{cell::OnceCell, time::Duration};
 
 use hyper::{HeaderMap, header::RETRY_AFTER};
+use regex::bytes::Regex;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::exchange::Answer;
+use super::{cookies::set_value, exchange::Answer};
 use crate::{
     measure::Outcome,
     scenario::model::{Check, StatusSet, Take, TakeFrom},
@@ -24,12 +25,14 @@ pub struct Judge {
     takes: Vec<TakeSource>,
 }
 
-/// A JSONPath that cannot be used.
+/// A JSONPath or regular expression that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{path}` is not a JSONPath: {why}")]
-pub struct PathError {
+#[error("`{text}` is not {what}: {why}")]
+pub struct PatternError {
     /// As written.
-    pub path: String,
+    pub text: String,
+    /// What it should be.
+    pub what: &'static str,
     /// What is wrong with it.
     pub why: String,
 }
@@ -38,6 +41,7 @@ pub struct PathError {
 enum Compiled {
     Status(StatusSet),
     BodyContains(String),
+    BodyMatches(Regex),
     Json(JsonPath, Option<Value>),
     JsonAbsent(JsonPath),
     Header(String, Option<String>),
@@ -47,6 +51,8 @@ enum Compiled {
 enum TakeSource {
     Json(JsonPath),
     Header(String),
+    Cookie(String),
+    Regex(Regex),
 }
 
 /// The body as JSON, parsed when first asked for.
@@ -59,8 +65,8 @@ impl Judge {
     /// A judge by these checks. Without a status check, 2xx and 3xx are good.
     ///
     /// # Errors
-    /// [`PathError`] for a JSONPath that does not parse (RFC 9535).
-    pub fn new(check: &[Check], fallback: &[Check], take: &[Take]) -> Result<Self, PathError> {
+    /// [`PatternError`] for a JSONPath that does not parse (RFC 9535).
+    pub fn new(check: &[Check], fallback: &[Check], take: &[Take]) -> Result<Self, PatternError> {
         let mut statuses = Vec::new();
         let mut checks = Vec::new();
         for one in check {
@@ -87,11 +93,14 @@ impl Judge {
     #[must_use]
     pub fn wants_body(&self) -> bool {
         let looks = |c: &Compiled| match c {
-            Compiled::BodyContains(_) | Compiled::Json(..) | Compiled::JsonAbsent(_) => true,
+            Compiled::BodyContains(_)
+            | Compiled::BodyMatches(_)
+            | Compiled::Json(..)
+            | Compiled::JsonAbsent(_) => true,
             Compiled::Status(_) | Compiled::Header(..) => false,
         };
         self.checks.iter().chain(&self.fallback).any(looks)
-            || self.takes.iter().any(|t| matches!(t, TakeSource::Json(_)))
+            || self.takes.iter().any(TakeSource::wants_body)
     }
 
     /// Judges an answer that ended `after` its actual send, and hands out what is taken from it,
@@ -146,10 +155,11 @@ impl Judge {
 }
 
 impl Compiled {
-    fn new(check: &Check) -> Result<Self, PathError> {
+    fn new(check: &Check) -> Result<Self, PatternError> {
         Ok(match check {
             Check::Status(set) => Self::Status(set.clone()),
             Check::BodyContains(text) => Self::BodyContains(text.clone()),
+            Check::BodyMatches(expression) => Self::BodyMatches(regex(expression)?),
             Check::Json { path, equals } => Self::Json(compile(path)?, equals.clone()),
             Check::JsonAbsent(path) => Self::JsonAbsent(compile(path)?),
             Check::Header { name, equals } => Self::Header(name.clone(), equals.clone()),
@@ -160,6 +170,7 @@ impl Compiled {
         match self {
             Self::Status(set) => set.contains(answer.status),
             Self::BodyContains(text) => contains(body.bytes, text.as_bytes()),
+            Self::BodyMatches(regex) => regex.is_match(body.bytes),
             Self::Json(path, equals) => body.json().is_some_and(|json| {
                 let found = path.query(json);
                 match equals {
@@ -181,14 +192,24 @@ impl Compiled {
 }
 
 impl TakeSource {
-    fn new(from: &TakeFrom) -> Result<Self, PathError> {
+    fn new(from: &TakeFrom) -> Result<Self, PatternError> {
         Ok(match from {
             TakeFrom::Json(path) => Self::Json(compile(path)?),
             TakeFrom::Header(name) => Self::Header(name.clone()),
+            TakeFrom::Cookie(name) => Self::Cookie(name.clone()),
+            TakeFrom::Regex(expression) => Self::Regex(regex(expression)?),
         })
     }
 
-    /// The first match as text: a JSON string without its quotes, anything else as JSON.
+    const fn wants_body(&self) -> bool {
+        match self {
+            Self::Json(_) | Self::Regex(_) => true,
+            Self::Header(_) | Self::Cookie(_) => false,
+        }
+    }
+
+    /// The first match as text: a JSON string without its quotes, anything else as JSON; of a
+    /// regular expression the first group, or all of it where it has none.
     fn find(&self, headers: &HeaderMap, body: &Body<'_>) -> Option<String> {
         match self {
             Self::Json(path) => match path.query(body.json()?).first()? {
@@ -199,6 +220,13 @@ impl TakeSource {
             Self::Header(name) => {
                 let value = headers.get(name.as_str())?;
                 Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+            }
+            Self::Cookie(name) => set_value(headers, name),
+            Self::Regex(regex) => {
+                let found = regex.captures(body.bytes)?;
+                let group = if regex.captures_len() > 1 { 1 } else { 0 };
+                let found = found.get(group)?.as_bytes();
+                Some(String::from_utf8_lossy(found).into_owned())
             }
         }
     }
@@ -212,9 +240,20 @@ impl Body<'_> {
     }
 }
 
-fn compile(path: &str) -> Result<JsonPath, PathError> {
-    JsonPath::parse(path).map_err(|error| PathError {
-        path: path.to_owned(),
+fn compile(path: &str) -> Result<JsonPath, PatternError> {
+    JsonPath::parse(path).map_err(|error| PatternError {
+        text: path.to_owned(),
+        what: "a JSONPath",
+        why: error.to_string(),
+    })
+}
+
+/// Matches bytes, since a body need not be text. It takes time in proportion to the body, whatever
+/// the expression is.
+fn regex(expression: &str) -> Result<Regex, PatternError> {
+    Regex::new(expression).map_err(|error| PatternError {
+        text: expression.to_owned(),
+        what: "a regular expression",
         why: error.to_string(),
     })
 }
@@ -294,6 +333,8 @@ mod tests {
             (json("$.n", Some(Value::from(3))), false),
             (Check::JsonAbsent("$.error".into()), true),
             (Check::JsonAbsent("$.n".into()), false),
+            (Check::BodyMatches(r#""n": \d\b"#.into()), true),
+            (Check::BodyMatches("^slots".into()), false),
             (Check::BodyContains("slots".into()), true),
             (Check::BodyContains("slits".into()), false),
             (header(None), true),
@@ -332,14 +373,23 @@ mod tests {
             take("txn", TakeFrom::Json("$.txn".into())),
             take("n", TakeFrom::Json("$.n".into())),
             take("etag", TakeFrom::Header("etag".into())),
+            take("sid", TakeFrom::Cookie("sid".into())),
+            take("half", TakeFrom::Regex("t.n\": \"(a.)".into())),
+            take("all", TakeFrom::Regex("b.".into())),
         ];
         let judge = Judge::new(&[], &[], &takes).expect("paths are right");
         assert!(judge.wants_body());
-        let good = answer(200, &[("etag", "v1")], r#"{"txn": "abc", "n": 7}"#);
+        let headers = [("etag", "v1"), ("set-cookie", "sid=s1; Path=/")];
+        let good = answer(200, &headers, r#"{"txn": "abc", "n": 7}"#);
         let (outcome, taken) = judge.judge(&good, Duration::ZERO);
         assert_eq!(
             (outcome, taken),
-            (Outcome::Ok, vec!["abc".into(), "7".into(), "v1".into()])
+            (
+                Outcome::Ok,
+                ["abc", "7", "v1", "s1", "ab", "bc"]
+                    .map(str::to_owned)
+                    .into()
+            )
         );
         let without = answer(200, &[], r#"{"txn": "abc", "n": 7}"#);
         assert_eq!(
@@ -354,6 +404,6 @@ mod tests {
     fn a_wrong_path_is_told() {
         let wrong = [Check::JsonAbsent("slots[".into())];
         let error = Judge::new(&wrong, &[], &[]).expect_err("not a path");
-        assert_eq!(error.path, "slots[");
+        assert_eq!(error.text, "slots[");
     }
 }

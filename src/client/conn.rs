@@ -47,6 +47,15 @@ struct Driver {
     error: Option<hyper::Error>,
 }
 
+/// When an exchange has timed out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// The head of the answer must be there then; `None` = at the deadline.
+    pub(super) head: Option<Instant>,
+    /// The whole answer must be there then.
+    pub(super) deadline: Instant,
+}
+
 /// What came of a request on a connection.
 pub(super) enum Sent {
     /// Nothing of it went out: the connection had ended before. On a kept connection it can be
@@ -86,16 +95,16 @@ impl Conn {
         self.driver.connection.is_some()
     }
 
-    /// Sends a request and reads its answer to the end. At the deadline the connection is closed.
+    /// Sends a request and reads its answer to the end. What is too late closes the connection.
     pub(super) async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
-        deadline: Instant,
+        limits: Limits,
         keep_body: bool,
     ) -> Sent {
         self.progress = Progress::default();
-        let work = self.exchange_untimed(request, keep_body);
-        if let Ok(sent) = timeout_at(deadline, work).await {
+        let work = self.exchange_untimed(request, limits.head, keep_body);
+        if let Ok(sent) = timeout_at(limits.deadline, work).await {
             if matches!(&sent, Sent::Done(Done { result: Err(_), .. })) {
                 self.driver.connection = None;
             }
@@ -113,7 +122,12 @@ impl Conn {
         })
     }
 
-    async fn exchange_untimed(&mut self, request: Request<Full<Bytes>>, keep_body: bool) -> Sent {
+    async fn exchange_untimed(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        head_by: Option<Instant>,
+        keep_body: bool,
+    ) -> Sent {
         let Self {
             sender,
             driver,
@@ -125,7 +139,20 @@ impl Conn {
             return Sent::Unsent(request, Outcome::ClosedEarly);
         }
         *used = true;
-        let response = match driver.while_driven(sender.try_send_request(request)).await {
+        let response = driver.while_driven(sender.try_send_request(request));
+        let response = match head_by {
+            // a timer of its own only where one is wanted
+            Some(limit) => timeout_at(limit, response).await,
+            None => Ok(response.await),
+        };
+        let Ok(response) = response else {
+            driver.connection = None;
+            return Sent::Done(Done {
+                injected: false,
+                result: Err(Outcome::TimeoutFirstByte),
+            });
+        };
+        let response = match response {
             Ok(response) => response,
             Err(mut error) => {
                 let unsent = error.take_message();

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{
-    conn::{Conn, Done, Sent},
+    conn::{Conn, Done, Limits, Sent},
     exchange::{Answer, Call},
     failure,
     hyper_client::build,
@@ -105,7 +105,11 @@ pub(crate) async fn one_shot(
     };
     let keep_body = call.keep_body;
     let request = build(network, &call, true)?;
-    match conn.exchange(request, deadline, keep_body).await {
+    let limits = Limits {
+        head: None,
+        deadline,
+    };
+    match conn.exchange(request, limits, keep_body).await {
         Sent::Unsent(_, outcome) => Err(outcome.into()),
         Sent::Done(Done { result, .. }) => Ok(Some(result?)),
     }

@@ -49,6 +49,8 @@ pub struct Call<'a> {
     pub deadline: Instant,
     /// For names, TCP and TLS together, from the moment that a connection is begun.
     pub connect_timeout: Duration,
+    /// From its writing on an open connection to the head of the answer; `None` = until the deadline.
+    pub first_byte_timeout: Option<Duration>,
     /// Whether anybody will look at the body of the answer.
     pub keep_body: bool,
 }

@@ -1,6 +1,6 @@
 //! The client on hyper's HTTP/1.1 connections.
 
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -11,7 +11,7 @@ use hyper::{
 use tokio::time::Instant;
 
 use super::{
-    conn::{Done, Sent},
+    conn::{Done, Limits, Sent},
     dial,
     exchange::{Call, Client, Exchange, REQUEST_HEADER},
     network::Network,
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     measure::Outcome,
     plan::ServiceId,
-    scenario::model::{Method, Reuse},
+    scenario::model::{ClientPolicy, DnsCache, Method, Reuse},
     seed::Seed,
 };
 
@@ -45,9 +45,27 @@ pub struct ClientSetup {
 pub struct MemberSetup {
     /// Which connections are used again.
     pub reuse: Reuse,
+    /// A connection older than this is not used again.
+    pub connection_age: Option<Duration>,
+    /// After so many requests a connection is closed.
+    pub connection_requests: Option<u32>,
     /// How many virtual resolvers the whole population has. Worker `w` of `n` owns those numbered
     /// `i` with `i % n == w`, and at least one.
     pub resolvers: u32,
+    /// How long those keep what they were told.
+    pub dns_cache: DnsCache,
+}
+
+impl From<&ClientPolicy> for MemberSetup {
+    fn from(policy: &ClientPolicy) -> Self {
+        Self {
+            reuse: policy.reuse,
+            connection_age: policy.connection_age,
+            connection_requests: policy.connection_requests,
+            resolvers: policy.resolvers,
+            dns_cache: policy.dns_cache,
+        }
+    }
 }
 
 /// A client for the journeys of one thread.
@@ -61,7 +79,7 @@ pub struct HyperClient {
 
 #[derive(Debug)]
 struct Members {
-    reuse: Reuse,
+    setup: MemberSetup,
     resolvers: Vec<VirtualResolver>,
 }
 
@@ -84,9 +102,12 @@ impl HyperClient {
                 .step_by(workers as usize)
                 .chain((member.resolvers as usize <= setup.worker).then_some(setup.worker as u64));
             Members {
-                reuse: member.reuse,
+                setup: *member,
                 resolvers: own
-                    .map(|index| VirtualResolver::new(network.resolver_seed(who, index)))
+                    .map(|index| {
+                        let seed = network.resolver_seed(who, index);
+                        VirtualResolver::caching(seed, member.dns_cache)
+                    })
                     .collect(),
             }
         });
@@ -105,10 +126,14 @@ impl HyperClient {
     }
 
     fn keep(&self, session: &mut Session, service: ServiceId, held: Held) {
-        if !held.conn.is_open() {
+        let setup = &self.members[usize::from(session.population)].setup;
+        let worn = setup
+            .connection_requests
+            .is_some_and(|most| held.requests >= most);
+        if worn || !held.conn.is_open() {
             return;
         }
-        match self.members[usize::from(session.population)].reuse {
+        match setup.reuse {
             Reuse::None => {}
             Reuse::Journey => session.kept.push((service, held)),
             Reuse::Shared => self.slots.keep((session.population, service), held),
@@ -134,6 +159,19 @@ impl HyperClient {
     }
 }
 
+impl Default for MemberSetup {
+    fn default() -> Self {
+        Self::from(&ClientPolicy::default())
+    }
+}
+
+impl MemberSetup {
+    fn is_too_old(&self, held: &Held, now: Instant) -> bool {
+        let age = now.saturating_duration_since(held.opened);
+        self.connection_age.is_some_and(|most| age >= most)
+    }
+}
+
 impl Client for HyperClient {
     type Session = Session;
 
@@ -153,7 +191,8 @@ impl Client for HyperClient {
     }
 
     async fn send(&self, session: &mut Session, call: Call<'_>) -> Exchange {
-        let close = self.members[usize::from(session.population)].reuse == Reuse::None;
+        let setup = self.members[usize::from(session.population)].setup;
+        let close = setup.reuse == Reuse::None;
         let mut request = match build(&self.network, &call, close) {
             Ok(request) => request,
             Err(outcome) => return failed(None, outcome),
@@ -167,21 +206,23 @@ impl Client for HyperClient {
             let sent = Instant::now();
             let (mut held, fresh) = match grant {
                 None => return failed(None, Outcome::NotSentLimit),
+                Some(Grant::Kept(held)) if setup.is_too_old(&held, sent) => continue,
                 Some(Grant::Kept(held)) => (held, false),
                 Some(Grant::Fresh(slot)) => match self.connect(session, &call, slot, sent).await {
                     Ok(held) => (held, true),
                     Err(outcome) => return failed(Some(sent), outcome),
                 },
             };
-            match held
-                .conn
-                .exchange(request, call.deadline, call.keep_body)
-                .await
-            {
+            let limits = Limits {
+                head: call.first_byte_timeout.map(|limit| Instant::now() + limit),
+                deadline: call.deadline,
+            };
+            match held.conn.exchange(request, limits, call.keep_body).await {
                 // the server closed it while it was idle: any client dials again then
                 Sent::Unsent(unsent, _) if !fresh => request = unsent,
                 Sent::Unsent(_, outcome) => return failed(Some(sent), outcome),
                 Sent::Done(Done { injected, result }) => {
+                    held.requests += 1;
                     self.keep(session, call.service, held);
                     return Exchange {
                         sent: Some(sent),

@@ -8,6 +8,7 @@
 
 mod classify;
 mod conn;
+mod cookies;
 mod dial;
 mod dns;
 mod exchange;
@@ -15,17 +16,20 @@ mod failure;
 mod hyper_client;
 mod network;
 mod resolver;
+mod retry_after;
 mod slots;
 mod source;
 mod tls;
 
-pub use classify::{Judge, PathError, SHED_WITHIN};
+pub use classify::{Judge, PatternError, SHED_WITHIN};
+pub use cookies::{Destination, Jar};
 pub use exchange::{
     Answer, Call, Client, Exchange, FAULT_HEADER, KEPT_BODY, REQUEST_HEADER, RequestId,
 };
 pub use hyper_client::{ClientSetup, HyperClient, MemberSetup, Session};
 pub use network::{Network, NetworkError, Wiring};
 pub use resolver::VirtualResolver;
+pub use retry_after::retry_after;
 pub use slots::Connections;
 
 pub(crate) use dial::{Broken, one_shot};

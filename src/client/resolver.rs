@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use super::dns::{self, Reply};
 use crate::{
     measure::Outcome,
+    scenario::model::DnsCache,
     seed::{Seed, Stream},
 };
 
@@ -66,6 +67,7 @@ pub struct VirtualResolver {
     // never contended: a resolver belongs to one thread
     inner: Mutex<Inner>,
     phase: f64,
+    caching: DnsCache,
 }
 
 #[derive(Debug)]
@@ -77,17 +79,25 @@ struct Inner {
 #[derive(Debug, Clone)]
 struct Entry {
     answer: Result<IpAddr, Outcome>,
-    until: Instant,
+    /// `None` = for ever.
+    until: Option<Instant>,
 }
 
 /// An answer and how long it may be kept.
 type Fresh = (Result<IpAddr, Outcome>, Duration);
 
 impl VirtualResolver {
-    /// A resolver with an empty cache.
+    /// A resolver with an empty cache, which honours TTLs.
     #[must_use]
     pub fn new(seed: Seed) -> Self {
+        Self::caching(seed, DnsCache::Ttl)
+    }
+
+    /// A resolver with an empty cache that keeps answers in its own way.
+    #[must_use]
+    pub fn caching(seed: Seed, caching: DnsCache) -> Self {
         Self {
+            caching,
             inner: Mutex::new(Inner {
                 cache: HashMap::new(),
                 ids: seed.named("query ids").stream(),
@@ -119,11 +129,17 @@ impl VirtualResolver {
     fn cached(&self, name: &str, now: Instant) -> Option<Result<IpAddr, Outcome>> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = inner.cache.get(name)?;
-        (now < entry.until).then_some(entry.answer)
+        let fresh = entry.until.is_none_or(|until| now < until);
+        fresh.then_some(entry.answer)
     }
 
     fn keep(&self, name: &str, answer: Result<IpAddr, Outcome>, ttl: Duration) {
-        if ttl.is_zero() {
+        let for_ever = match self.caching {
+            DnsCache::None => return,
+            DnsCache::Ttl => false,
+            DnsCache::Forever => answer.is_ok(),
+        };
+        if ttl.is_zero() && !for_ever {
             return;
         }
         let now = Instant::now();
@@ -134,7 +150,7 @@ impl VirtualResolver {
         } else {
             ttl.mul_f64(self.phase)
         };
-        let until = now + left;
+        let until = (!for_ever).then(|| now + left);
         inner.cache.insert(name.to_owned(), Entry { answer, until });
     }
 
@@ -264,6 +280,21 @@ mod tests {
             let inside = phases.iter().filter(|p| (low..low + 0.25).contains(*p));
             assert!(inside.count() > 10, "quarter {quarter}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn some_keep_nothing_and_some_for_ever() {
+        let ip = [127, 0, 0, 1].into();
+        let ttl = Duration::from_secs(1);
+        let year = Instant::now() + Duration::from_secs(365 * 86_400);
+        let never = VirtualResolver::caching(Seed(7), DnsCache::None);
+        never.keep("a.test", Ok(ip), ttl);
+        assert_eq!(never.cached("a.test", Instant::now()), None);
+        let ever = VirtualResolver::caching(Seed(7), DnsCache::Forever);
+        ever.keep("a.test", Ok(ip), Duration::ZERO);
+        assert_eq!(ever.cached("a.test", year), Some(Ok(ip)));
+        ever.keep("b.test", Err(Outcome::DnsNxdomain), ttl);
+        assert_eq!(ever.cached("b.test", year), None, "no address is not kept");
     }
 
     #[tokio::test(start_paused = true)]

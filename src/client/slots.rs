@@ -49,6 +49,9 @@ pub(super) struct Slot(Rc<Slots>);
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) conn: Box<Conn>,
+    pub(super) opened: Instant,
+    /// How many it has carried.
+    pub(super) requests: u32,
     // after the connection, so that the descriptor is free before the slot is
     _slot: Slot,
 }
@@ -134,6 +137,8 @@ impl Slot {
     pub(super) fn holding(self, conn: Conn) -> Held {
         Held {
             conn: Box::new(conn),
+            opened: Instant::now(),
+            requests: 0,
             _slot: self,
         }
     }

@@ -32,6 +32,7 @@ fn client(network: &Arc<Network>, reuse: Reuse, connections: usize) -> HyperClie
         members: vec![MemberSetup {
             reuse,
             resolvers: 1,
+            ..MemberSetup::default()
         }],
         connections,
         worker: 0,
@@ -50,6 +51,7 @@ fn call(timeout: Duration) -> Call<'static> {
         body: None,
         deadline: Instant::now() + timeout,
         connect_timeout: timeout,
+        first_byte_timeout: None,
         keep_body: true,
     }
 }

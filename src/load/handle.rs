@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     arrivals::{Replayed, Schedule},
+    brakes::Brakes,
     limits::{self, DRAIN_WAIT},
     pacer::Pacer,
     release::Release,
@@ -209,6 +210,10 @@ fn start(
                 walkers: Walkers::new(),
                 overdue: 0.into(),
                 last_lag: Duration::ZERO.into(),
+                brakes: scripts
+                    .iter()
+                    .map(|s| Brakes::new(&s.policy, plan.services.len(), workers).into())
+                    .collect(),
                 scripts,
             });
             let timeouts = plan.populations.iter().map(|p| p.client.timeout);
@@ -224,10 +229,10 @@ fn start(
 }
 
 fn client_setup(plan: &Plan, network: &Network, worker: usize, workers: usize) -> ClientSetup {
-    let members = plan.populations.iter().map(|population| MemberSetup {
-        reuse: population.client.reuse,
-        resolvers: population.client.resolvers,
-    });
+    let members = plan
+        .populations
+        .iter()
+        .map(|p| MemberSetup::from(&p.client));
     ClientSetup {
         members: members.collect(),
         connections: limits::connections(workers, network.is_interposed()),

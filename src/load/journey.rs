@@ -1,26 +1,26 @@
 //! An arrival walks its journey: request, wait, think; retry, lose patience.
 
-use std::{rc::Rc, time::Duration};
+use std::{borrow::Cow, cell::RefCell, rc::Rc, time::Duration};
+
+use hyper::header::COOKIE;
 
 use tokio::time::Instant;
 
 use super::{
+    brakes::{Brakes, Permit},
     limits::LAGGING,
     release::Arrival,
-    script::{Ask, Request, Script, Step, Values, Wait},
+    retry::{self, Ending, SHORTEST_WAIT},
+    script::{Ask, Filled, Header, Request, Script, Step, Values, Wait},
     worker::Shared,
 };
 use crate::{
-    client::{Call, Client, Exchange, RequestId},
+    client::{Call, Client, Exchange, Jar, RequestId, retry_after},
     measure::{Outcome, Sample},
-    scenario::model::{ClientPolicy, RetryOn},
+    plan::ServiceId,
     seed::Stream,
     time::Offset,
 };
-
-/// Between two attempts lies at least this, so that a member who retries at once upon a failure
-/// that costs no time does not keep the worker from everything else.
-const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// How a journey ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +40,18 @@ struct Walk<'a, C: Client> {
     arrival: Arrival,
     session: C::Session,
     values: Values,
+    /// What the target wants to be reminded of, if its members keep cookies.
+    jar: Option<Jar>,
     /// Draws think times and waits; apart from the data, which must not depend on answers.
     habits: Stream,
     /// When patience ends.
     patience: Offset,
+    /// Every request so far was good in the end.
+    all_good: bool,
 }
+
+/// Where a journey turns after a request, if it does: to a step, or nowhere.
+type Turn = Option<Option<usize>>;
 
 /// Walks the journey of an arrival and records what comes of it.
 ///
@@ -66,8 +73,10 @@ pub(super) async fn walk<C: Client>(worker: Rc<Shared<C>>, arrival: Arrival) {
         arrival,
         session: worker.client.session(arrival.population, arrival.index),
         values: script.values(arrival.index),
+        jar: script.policy.cookies.then(Jar::default),
         habits: seed.named("habits").stream(),
         patience: arrival.intended.plus(script.policy.patience),
+        all_good: true,
     };
     let end = walk.run().await;
     if end != End::CutOff {
@@ -76,14 +85,25 @@ pub(super) async fn walk<C: Client>(worker: Rc<Shared<C>>, arrival: Arrival) {
     }
 }
 
-impl<C: Client> Walk<'_, C> {
+impl<'a, C: Client> Walk<'a, C> {
     async fn run(&mut self) -> End {
         let script = self.script;
+        let steps = script.way(self.arrival.index).steps.clone();
         let mut due = self.arrival.intended;
-        for (index, step) in (0u16..).zip(&script.steps) {
-            let ended = match step {
-                Step::Request(request) => self.request(index, request, due).await,
-                Step::WaitFor(wait) => self.wait_for(index, wait, due).await,
+        let mut next = Some(steps.start);
+        while let Some(at) = next.filter(|at| *at < steps.end) {
+            // the series of a plan are counted in as many bits, and each request has one
+            let number = at as u16;
+            next = Some(at + 1);
+            let ended = match &script.steps[at] {
+                Step::Request(request) => {
+                    let ended = self.request(number, request, due).await;
+                    ended.map(|(ended, turn)| {
+                        next = turn.unwrap_or(next);
+                        ended
+                    })
+                }
+                Step::WaitFor(wait) => self.wait_for(number, wait, due).await,
                 Step::Think { min, max } => {
                     let until = due.plus(self.habits.duration(*min, *max));
                     self.sleep_until(until).await
@@ -94,35 +114,41 @@ impl<C: Client> Walk<'_, C> {
                 Err(end) => return end,
             }
         }
-        if due <= self.patience {
+        if self.all_good && due <= self.patience {
             End::Good
         } else {
             End::Failed
         }
     }
 
-    /// Sends a request until it is good or given up; when it ended, if the journey goes on.
+    /// Sends a request until it is good or given up; when it ended and what turn is taken, if the
+    /// journey goes on.
     async fn request(
         &mut self,
         step: u16,
         request: &Request,
         mut due: Offset,
-    ) -> Result<Offset, End> {
+    ) -> Result<(Offset, Turn), End> {
         let policy = &self.script.policy;
         let filled = request.ask.fill(&self.values);
         let mut attempt = 1;
         loop {
             self.may_go_on(due)?;
+            let Some(permit) = self.permit(request, due, attempt) else {
+                return Err(End::Failed);
+            };
             let deadline = self.worker.clock.instant(due.plus(policy.timeout));
+            let headers = self.with_cookies(&request.ask, &filled);
             let call = Call {
                 id: self.id(step, attempt),
                 service: request.ask.service,
                 method: request.ask.method,
                 path: &filled.path,
-                headers: &filled.headers,
+                headers: &headers,
                 body: filled.body.clone(),
                 deadline,
                 connect_timeout: policy.connect_timeout,
+                first_byte_timeout: policy.first_byte_timeout,
                 keep_body: request.ask.keep_body,
             };
             let (exchange, outcome, taken) = self.send(&request.ask, call).await;
@@ -136,19 +162,59 @@ impl<C: Client> Walk<'_, C> {
                 response: ended.since(due),
                 service: exchange.service_time(),
             });
+            let answer = exchange.result.as_ref().ok();
+            let turn = request.turn(outcome, answer.map(|answer| answer.status));
+            let ending = Ending {
+                outcome,
+                attempt,
+                ended,
+                retry_after: answer.and_then(|answer| retry_after(&answer.headers)),
+            };
+            let next = self.again(request.ask.service, permit, ending);
             if outcome.is_good() {
                 request.ask.keep(taken, &mut self.values);
-                return Ok(ended);
+                return Ok((ended, turn));
             }
-            if !retries(policy, outcome, attempt) {
-                return Err(End::Failed);
-            }
+            let Some(next) = next else {
+                // a turn changes the way, and not what the journey was worth
+                self.all_good = false;
+                return turn.map(|to| (ended, Some(to))).ok_or(End::Failed);
+            };
+            due = next;
             attempt += 1;
-            let retry = &policy.retry;
-            let wait = self.habits.duration(retry.wait_min, retry.wait_max);
-            due = ended.plus(wait.max(SHORTEST_WAIT));
             self.sleep_until(due).await?;
         }
+    }
+
+    /// Tells the breaker how an attempt ended, and when the next is due, if there is one.
+    fn again(&mut self, to: ServiceId, permit: Permit, ending: Ending) -> Option<Offset> {
+        let mut brakes = self.brakes().borrow_mut();
+        brakes.ended(to, permit, ending.outcome, ending.ended);
+        let (habits, budget) = (&mut self.habits, brakes.budget.as_mut());
+        retry::next(&self.script.policy, ending, self.patience, habits, budget)
+    }
+
+    /// Leave to send a request, if the circuit is closed. If not, it is counted as refused. Its
+    /// first attempt counts for the budget of retries.
+    fn permit(&self, request: &Request, due: Offset, attempt: u32) -> Option<Permit> {
+        let mut brakes = self.brakes().borrow_mut();
+        let permit = brakes.permit(request.ask.service, due);
+        if permit.is_none() {
+            self.worker.recorder.borrow_mut().record(&Sample {
+                series: request.series,
+                intended: due,
+                outcome: Outcome::NotSentBreaker,
+                first: attempt == 1,
+                injected: false,
+                response: Duration::ZERO,
+                service: None,
+            });
+        } else if attempt == 1
+            && let Some(budget) = &mut brakes.budget
+        {
+            budget.earn(due);
+        }
+        permit
     }
 
     /// Polls until the answer is there; nothing of it is recorded.
@@ -160,15 +226,17 @@ impl<C: Client> Walk<'_, C> {
         for poll in 1.. {
             self.may_go_on(begin)?;
             let deadline = limit.min(begin.plus(policy.timeout));
+            let headers = self.with_cookies(&wait.ask, &filled);
             let call = Call {
                 id: self.id(step, poll),
                 service: wait.ask.service,
                 method: wait.ask.method,
                 path: &filled.path,
-                headers: &filled.headers,
+                headers: &headers,
                 body: None,
                 deadline: self.worker.clock.instant(deadline),
                 connect_timeout: policy.connect_timeout,
+                first_byte_timeout: policy.first_byte_timeout,
                 keep_body: wait.ask.keep_body,
             };
             let (exchange, outcome, taken) = self.send(&wait.ask, call).await;
@@ -189,8 +257,12 @@ impl<C: Client> Walk<'_, C> {
     /// Sends once and judges the answer.
     async fn send(&mut self, ask: &Ask, call: Call<'_>) -> (Exchange, Outcome, Vec<String>) {
         let in_flight = InFlight::new(self.worker);
+        let path = call.path;
         let exchange = self.worker.client.send(&mut self.session, call).await;
         drop(in_flight);
+        if let (Some(jar), Ok(answer)) = (&mut self.jar, &exchange.result) {
+            jar.keep(ask.destination(path), &answer.headers, exchange.ended);
+        }
         let (outcome, taken) = match &exchange.result {
             Ok(answer) => {
                 let after = exchange.service_time().unwrap_or_default();
@@ -203,6 +275,22 @@ impl<C: Client> Walk<'_, C> {
             Err(outcome) => (*outcome, Vec::new()),
         };
         (exchange, outcome, taken)
+    }
+
+    /// The headers of a request, with the cookies that belong to it. A step that writes a `cookie`
+    /// of its own means it.
+    fn with_cookies<'f>(&self, ask: &Ask, filled: &'f Filled) -> Cow<'f, [Header]> {
+        let headers = &filled.headers;
+        let own = || headers.iter().any(|(name, _)| *name == COOKIE);
+        let cookie = self
+            .jar
+            .as_ref()
+            .filter(|_| !own())
+            .and_then(|jar| jar.header(ask.destination(&filled.path), Instant::now()));
+        match cookie {
+            None => Cow::Borrowed(headers),
+            Some(cookie) => Cow::Owned([&headers[..], &[(COOKIE, cookie)]].concat()),
+        }
     }
 
     /// Whether something that is due then is still to be begun. The first request always is.
@@ -223,6 +311,10 @@ impl<C: Client> Walk<'_, C> {
         self.may_go_on(due)?;
         tokio::time::sleep_until(self.worker.clock.instant(due)).await;
         Ok(due)
+    }
+
+    fn brakes(&self) -> &'a RefCell<Brakes> {
+        &self.worker.brakes[usize::from(self.arrival.population)]
     }
 
     const fn id(&self, step: u16, attempt: u32) -> RequestId {
@@ -248,42 +340,6 @@ impl<'a, C: Client> InFlight<'a, C> {
 impl<C: Client> Drop for InFlight<'_, C> {
     fn drop(&mut self) {
         self.0.requests.set(self.0.requests.get() - 1);
-    }
-}
-
-/// Whether a failed attempt is followed by another.
-fn retries(policy: &ClientPolicy, outcome: Outcome, attempt: u32) -> bool {
-    let left = policy.retry.attempts.is_none_or(|most| attempt < most);
-    left && family(outcome).is_some_and(|family| policy.retry.outcomes.contains(&family))
-}
-
-/// What a client calls an outcome when it decides about a retry. What was never sent is not
-/// retried: the target did not see it.
-const fn family(outcome: Outcome) -> Option<RetryOn> {
-    match outcome {
-        Outcome::Ok | Outcome::Fallback => None,
-        Outcome::CheckFailed => Some(RetryOn::Check),
-        Outcome::Http4xx => Some(RetryOn::Http4xx),
-        Outcome::Http5xx => Some(RetryOn::Http5xx),
-        Outcome::Shed => Some(RetryOn::Shed),
-        Outcome::TimeoutConnect | Outcome::TimeoutFirstByte | Outcome::TimeoutBody => {
-            Some(RetryOn::Timeout)
-        }
-        Outcome::DnsNxdomain
-        | Outcome::DnsServfail
-        | Outcome::DnsNoData
-        | Outcome::DnsTimeout
-        | Outcome::DnsOther => Some(RetryOn::Dns),
-        Outcome::Refused
-        | Outcome::Reset
-        | Outcome::ClosedEarly
-        | Outcome::Tls
-        | Outcome::Protocol => Some(RetryOn::Connection),
-        Outcome::NotSentLimit
-        | Outcome::NotSentLag
-        | Outcome::NotSentDescriptors
-        | Outcome::NotSentPorts
-        | Outcome::Blocked => None,
     }
 }
 

@@ -1,30 +1,34 @@
 //! A population's journey, made ready to be walked: names became numbers, paths were compiled.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use super::{
-    data,
+    data::{self, Datum},
+    retry::family,
     text::{Place, Text},
 };
 use crate::{
-    client::{Judge, PathError},
+    client::{Destination, Judge, PatternError},
+    measure::Outcome,
     plan::{Plan, PopulationPlan, RequestPlan, SeriesId, ServiceId, StepPlan, WaitPlan},
-    scenario::model::{Body, Check, ClientPolicy, DataSource, Method, StatusSet, Take, Template},
+    scenario::model::{
+        Body, Branch, BranchOn, Check, ClientPolicy, Method, StatusSet, Take, Template,
+    },
     seed::Seed,
 };
 
 /// Why load cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// A JSONPath of a step is none.
+    /// A JSONPath or regular expression of a step is none.
     #[error("step `{step}`: {source}")]
     Path {
         /// The step.
         step: String,
         /// What is wrong.
-        source: PathError,
+        source: PatternError,
     },
     /// A template uses a name that nothing gives a value to.
     #[error("step `{step}`: nothing is called `{name}`")]
@@ -58,13 +62,23 @@ pub enum LoadError {
 pub(super) struct Script {
     pub(super) policy: ClientPolicy,
     pub(super) steps: Vec<Step>,
-    /// What its first request is counted under: there an arrival counts that could not be sent.
-    pub(super) first_series: SeriesId,
     /// The population's seed.
     pub(super) seed: Seed,
-    /// The data that an arrival brings: the number of the value, its name, its generator.
-    data: Vec<(usize, String, DataSource)>,
+    /// The journeys that its members walk, at least one.
+    ways: Vec<Way>,
     values: usize,
+}
+
+/// One of a population's journeys.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    weight: u32,
+    /// The numbers of its steps.
+    pub(super) steps: Range<usize>,
+    /// What its first request is counted under: there an arrival counts that could not be sent.
+    pub(super) first_series: SeriesId,
+    /// The data that an arrival brings, each with the number of its value.
+    data: Vec<(usize, Datum)>,
 }
 
 /// A step.
@@ -80,6 +94,7 @@ pub(super) enum Step {
 pub(super) struct Request {
     pub(super) series: SeriesId,
     pub(super) ask: Ask,
+    then: Vec<Branch<Option<usize>>>,
 }
 
 /// Polls, outside the load.
@@ -94,6 +109,8 @@ pub(super) struct Wait {
 #[derive(Debug, Clone)]
 pub(super) struct Ask {
     pub(super) service: ServiceId,
+    /// The service's host, and whether it is reached over TLS.
+    origin: (String, bool),
     pub(super) method: Method,
     path: Text,
     headers: Vec<(HeaderName, Text)>,
@@ -111,38 +128,61 @@ pub(super) struct Values(Vec<String>);
 impl Script {
     pub(super) fn new(plan: &Plan, population: &PopulationPlan) -> Result<Self, LoadError> {
         let mut names = Names {
+            before: 0,
             known: Vec::new(),
             data: Vec::new(),
             plan,
         };
-        let steps: Vec<_> = population
-            .journey
-            .steps
-            .iter()
-            .map(|step| Step::new(step, &mut names))
-            .collect::<Result<_, _>>()?;
-        let first_series = steps.iter().find_map(|step| match step {
-            Step::Request(request) => Some(request.series),
-            Step::WaitFor(_) | Step::Think { .. } => None,
-        });
+        let mut steps = Vec::new();
+        let mut ways = Vec::new();
+        for way in population.journey.ways() {
+            // what another journey takes is not there in this one
+            names.before = names.known.len();
+            let own = &population.journey.steps[way.steps.clone()];
+            for step in own {
+                steps.push(Step::new(step, &mut names)?);
+            }
+            let first_series = own.iter().find_map(|step| match step {
+                StepPlan::Request(request) => Some(request.series),
+                StepPlan::WaitFor(_) | StepPlan::Think { .. } => None,
+            });
+            ways.push(Way {
+                weight: way.weight,
+                first_series: first_series.ok_or(LoadError::Empty { journey: way.name })?,
+                steps: way.steps,
+                data: std::mem::take(&mut names.data),
+            });
+        }
         Ok(Self {
             policy: population.client.clone(),
             steps,
-            first_series: first_series.ok_or_else(|| LoadError::Empty {
-                journey: population.journey.name.clone(),
-            })?,
             seed: plan.seed.named(&population.name),
+            ways,
             values: names.known.len(),
-            data: names.data,
         })
+    }
+
+    /// The journey that an arrival walks, by the weights.
+    pub(super) fn way(&self, arrival: u64) -> &Way {
+        let last = &self.ways[self.ways.len() - 1];
+        if self.ways.len() == 1 {
+            return last;
+        }
+        let all: f64 = self.ways.iter().map(|way| f64::from(way.weight)).sum();
+        let mut at = self.seed.indexed(arrival).named("journey").unit() * all;
+        let found = self.ways.iter().find(|way| {
+            at -= f64::from(way.weight);
+            at < 0.0
+        });
+        found.unwrap_or(last)
     }
 
     /// What an arrival brings along.
     pub(super) fn values(&self, arrival: u64) -> Values {
         let mut values = vec![String::new(); self.values];
         let seed = self.seed.indexed(arrival);
-        for (slot, name, source) in &self.data {
-            data::draw(source, name, seed, arrival, &mut values[*slot]);
+        for (slot, datum) in &self.way(arrival).data {
+            data::draw(datum, seed, arrival, &mut values[*slot]);
         }
         Values(values)
     }
@@ -150,32 +190,44 @@ impl Script {
 
 /// The values' names while a journey is read.
 struct Names<'a> {
+    /// So many belong to journeys read before.
+    before: usize,
     known: Vec<String>,
-    data: Vec<(usize, String, DataSource)>,
+    data: Vec<(usize, Datum)>,
     plan: &'a Plan,
 }
 
 impl Names<'_> {
     /// The number of a value that a template uses.
     fn used(&mut self, step: &str, name: &str) -> Result<usize, LoadError> {
-        if let Some(at) = self.known.iter().position(|known| known == name) {
-            return Ok(at);
+        if let Some(slot) = self.slot(name) {
+            return Ok(slot);
         }
-        let declared = self.plan.data.iter().find(|(n, _)| n == name);
-        let source = declared.map(|(_, source)| source.clone());
-        let source = source.ok_or_else(|| LoadError::Name {
+        let datum = Datum::find(&self.plan.data, name).ok_or_else(|| LoadError::Name {
             step: step.to_owned(),
             name: name.to_owned(),
         })?;
         let slot = self.taken(name);
-        self.data.push((slot, name.to_owned(), source));
+        self.data.push((slot, datum));
         Ok(slot)
+    }
+
+    fn slot(&self, name: &str) -> Option<usize> {
+        let own = &self.known[self.before..];
+        own.iter()
+            .position(|known| known == name)
+            .map(|at| self.before + at)
+    }
+
+    fn origin(&self, service: ServiceId) -> (String, bool) {
+        let service = &self.plan.services[usize::from(service.0)];
+        (service.host.to_ascii_lowercase(), service.https)
     }
 
     /// The number of a value that an answer gives.
     fn taken(&mut self, name: &str) -> usize {
-        if let Some(at) = self.known.iter().position(|known| known == name) {
-            return at;
+        if let Some(slot) = self.slot(name) {
+            return slot;
         }
         self.known.push(name.to_owned());
         self.known.len() - 1
@@ -188,6 +240,7 @@ impl Step {
             StepPlan::Request(request) => Self::Request(Box::new(Request {
                 series: request.series,
                 ask: Ask::request(request, names)?,
+                then: request.then.clone(),
             })),
             StepPlan::WaitFor(wait) => Self::WaitFor(Box::new(Wait {
                 ask: Ask::wait(wait, names)?,
@@ -199,6 +252,20 @@ impl Step {
                 max: *max,
             },
         })
+    }
+}
+
+impl Request {
+    /// Where the journey goes on if this request ended so: to the step of that number, or nowhere.
+    /// `None` when nothing is said about it.
+    pub(super) fn turn(&self, outcome: Outcome, status: Option<u16>) -> Option<Option<usize>> {
+        let fits = |on: &BranchOn| match on {
+            BranchOn::Status(set) => status.is_some_and(|status| set.contains(status)),
+            BranchOn::Failed(kind) => family(outcome) == Some(*kind),
+            BranchOn::Fallback => outcome == Outcome::Fallback,
+        };
+        let taken = self.then.iter().find(|branch| fits(&branch.on));
+        taken.map(|branch| branch.to)
     }
 }
 
@@ -229,6 +296,7 @@ impl Ask {
         let judge = judge(step, &plan.check, &plan.fallback, &plan.take)?;
         Ok(Self {
             service: plan.service,
+            origin: names.origin(plan.service),
             method: plan.method,
             path,
             headers,
@@ -242,9 +310,11 @@ impl Ask {
     fn wait(plan: &WaitPlan, names: &mut Names<'_>) -> Result<Self, LoadError> {
         let good = [Check::Status(StatusSet(vec![(200, 299)]))];
         let judge = judge(&plan.name, &good, &[], &plan.take)?;
+        let origin = names.origin(plan.service);
         let mut slot = |name: &str| names.used(&plan.name, name);
         Ok(Self {
             service: plan.service,
+            origin,
             method: Method::Get,
             path: Text::new(&plan.path, Place::Path, &mut slot)?,
             headers: Vec::new(),
@@ -276,6 +346,16 @@ impl Ask {
         }
     }
 
+    /// Where a request with this path goes, for cookies.
+    pub(super) fn destination<'a>(&'a self, path: &'a str) -> Destination<'a> {
+        let (host, https) = &self.origin;
+        Destination {
+            host,
+            https: *https,
+            path,
+        }
+    }
+
     /// Keeps what was taken from an answer.
     pub(super) fn keep(&self, taken: Vec<String>, values: &mut Values) {
         for (slot, value) in self.takes.iter().zip(taken) {
@@ -284,11 +364,14 @@ impl Ask {
     }
 }
 
+/// A header written out.
+pub(super) type Header = (HeaderName, HeaderValue);
+
 /// A request written out.
 #[derive(Debug)]
 pub(super) struct Filled {
     pub(super) path: String,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) headers: Vec<Header>,
     pub(super) body: Option<bytes::Bytes>,
 }
 

@@ -25,11 +25,14 @@ use crate::{
         ServiceId, StepPlan, WaitPlan,
     },
     scenario::model::{
-        Body, ClientPolicy, Method, Provenance, Retry, RetryOn, Reuse, Spacing, Take, TakeFrom,
-        Template,
+        Body, ClientPolicy, Method, Provenance, Retry, RetryOn, RetryWait, Reuse, Spacing, Take,
+        TakeFrom, Template,
     },
     time::{Clock, Offset},
 };
+
+mod clients;
+mod journeys;
 
 fn template(text: &str) -> Template {
     Template::parse(text).expect("a template")
@@ -47,6 +50,7 @@ fn request(series: u16, method: Method, path: &str) -> RequestPlan {
         take: Vec::new(),
         check: Vec::new(),
         fallback: Vec::new(),
+        then: Vec::new(),
     }
 }
 
@@ -78,9 +82,11 @@ fn load_plan(server: &Server, arrivals: u64, steps: Vec<StepPlan>, client: Clien
         journey: JourneyPlan {
             name: "register".into(),
             steps,
+            ways: Vec::new(),
         },
         curve: RateCurve::default(),
         replay: None,
+        herds: Vec::new(),
         spacing: Spacing::Uniform,
         arrivals,
         client,
@@ -138,9 +144,11 @@ fn retrying(outcomes: &[RetryOn], wait_ms: u64) -> ClientPolicy {
     ClientPolicy {
         retry: Retry {
             outcomes: outcomes.to_vec(),
-            wait_min: wait,
-            wait_max: wait,
-            attempts: None,
+            wait: RetryWait::Even {
+                min: wait,
+                max: wait,
+            },
+            ..Retry::default()
         },
         ..ClientPolicy::default()
     }
@@ -299,7 +307,7 @@ async fn retries_end_with_the_plan_and_count_as_neither() {
 #[tokio::test]
 async fn the_same_seed_sends_the_same_requests_from_any_number_of_workers() {
     let mut sets = Vec::new();
-    for workers in [1, 2, 3] {
+    for workers in [1, 2, 4] {
         let server = Server::start(|seen| match seen.id()[1] % 3 {
             0 if seen.id()[3] == 1 => answer(503, "", ""),
             _ => answer(200, "", r#"{"n": 1}"#),

@@ -13,6 +13,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    brakes::Brakes,
     journey::walk,
     limits::{BATCH, CATCH_UP_LIMIT, IN_FLIGHT_JOURNEYS},
     pacer::Pacer,
@@ -36,6 +37,8 @@ pub(super) struct Shared<C> {
     /// Nothing but first requests is begun from here on.
     pub(super) plan_end: Offset,
     pub(super) scripts: Vec<Script>,
+    /// Each population's.
+    pub(super) brakes: Vec<RefCell<Brakes>>,
     pub(super) recorder: RefCell<Recorder>,
     pub(super) lag: RefCell<Latencies>,
     /// Requests under way.
@@ -74,9 +77,10 @@ impl<C: Client> Shared<C> {
 
     /// Counts an arrival that is not sent, as its first request and as a failed journey.
     pub(super) fn not_sent(&self, arrival: Arrival, outcome: Outcome) {
+        let script = &self.scripts[usize::from(arrival.population)];
         let mut recorder = self.recorder.borrow_mut();
         recorder.record(&Sample {
-            series: self.scripts[usize::from(arrival.population)].first_series,
+            series: script.way(arrival.index).first_series,
             intended: arrival.intended,
             outcome,
             first: true,

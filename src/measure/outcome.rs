@@ -74,6 +74,8 @@ outcomes! {
     NotSentDescriptors = "not_sent_descriptors",
     /// Not sent: the harness ran out of local ports.
     NotSentPorts = "not_sent_ports",
+    /// Not sent: the client's circuit breaker was open (the target's doing, before).
+    NotSentBreaker = "not_sent_breaker",
     /// Not sent: the guard refused the address.
     Blocked = "blocked",
 }
@@ -136,7 +138,11 @@ impl Outcome {
     /// Was put on the wire, or tried to be.
     #[must_use]
     pub const fn is_sent(self) -> bool {
-        !self.is_unsent_by_harness() && !matches!(self, Self::NotSentLimit | Self::Blocked)
+        !self.is_unsent_by_harness()
+            && !matches!(
+                self,
+                Self::NotSentLimit | Self::NotSentBreaker | Self::Blocked
+            )
     }
 }
 

@@ -56,13 +56,15 @@ impl Recorder {
     /// Counts an ended attempt in the bin of its intended start.
     ///
     /// What the harness itself failed to send has no times: it leaves the offered load
-    /// (definition 2), and a blocked one never met the target.
+    /// (definition 2). Neither has what the guard or a circuit breaker refused: it took no time, and
+    /// would make a target that is shunned look quick.
     pub fn record(&mut self, sample: &Sample) {
         let cell = self.cell(sample.intended.bin(self.width), sample.series);
         cell.counts.add(sample.outcome, 1);
         cell.first_attempts += u64::from(sample.first);
         cell.injected += u64::from(sample.injected);
-        if !sample.outcome.is_unsent_by_harness() && sample.outcome != Outcome::Blocked {
+        let refused = matches!(sample.outcome, Outcome::Blocked | Outcome::NotSentBreaker);
+        if !sample.outcome.is_unsent_by_harness() && !refused {
             cell.response.record(sample.response);
         }
         if let Some(service) = sample.service.filter(|_| sample.outcome.is_sent()) {

@@ -111,6 +111,25 @@ impl RateCurve {
             .sum()
     }
 
+    /// The same curve with `by` more in `from..to`, which lies inside of it.
+    #[must_use]
+    pub(super) fn raised(&self, from: Offset, to: Offset, by: Rate) -> Self {
+        let more = |rate: Rate| Rate::per_second(rate.get() + by.get()).unwrap_or(rate);
+        let part = |inside: &dyn Fn(Offset) -> bool| -> Vec<(Offset, Rate)> {
+            let knots = self.knots.iter().copied();
+            knots.filter(|(at, _)| inside(*at)).collect()
+        };
+        let mut knots = part(&|at| at < from);
+        knots.push((from, self.rate_before(from)));
+        knots.push((from, more(self.rate_at(from))));
+        let between = part(&|at| from < at && at < to).into_iter();
+        knots.extend(between.map(|(at, rate)| (at, more(rate))));
+        knots.push((to, more(self.rate_before(to))));
+        knots.push((to, self.rate_at(to)));
+        knots.extend(part(&|at| to < at));
+        Self { knots }
+    }
+
     /// How many arrivals that makes: the integral, rounded.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -290,6 +309,23 @@ mod tests {
         assert_eq!(saw.most_within(Duration::from_secs(10)), 500.0);
         assert_eq!(saw.most_within(Duration::from_secs(60)), 600.0);
         assert_eq!(saw.max().get(), 100.0);
+    }
+
+    #[test]
+    fn a_raised_curve_has_just_so_much_more() {
+        let saw = saw();
+        for (from, to) in [(0.0, 1.0), (9.5, 10.5), (10.0, 12.0), (12.0, 20.0)] {
+            let raised = saw.raised(at(from), at(to), Rate::per_second(50.0).expect("a rate"));
+            let more = 50.0 * (to - from);
+            assert!(
+                (raised.integral() - 600.0 - more).abs() < 1e-6,
+                "{from} {to}"
+            );
+            let inside = raised.integral_between(at(from), at(to));
+            let before = saw.integral_between(at(from), at(to));
+            assert!((inside - before - more).abs() < 1e-6, "{from} {to}");
+            assert!(raised.knots.is_sorted_by_key(|(at, _)| *at));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 use serde::{Serialize, Serializer};
 
 use super::{
+    habits,
     model::{FaultPlan, LinkPlan, PlacePlan, Plan, ServiceId, StepPlan, Trigger},
     needs::Needs,
     services,
@@ -42,6 +43,8 @@ pub struct Description {
     pub timeline: Vec<Moment>,
     /// Rates, counts and limits.
     pub needs: Needs,
+    /// How the members of each population behave.
+    pub clients: Vec<String>,
     /// What of this machine and the network is touched.
     pub touches: Touches,
     /// Each fault and how far it can reach.
@@ -141,6 +144,7 @@ pub fn describe(plan: &Plan) -> Description {
         length: plan.length,
         timeline: timeline(plan),
         needs: Needs::of(plan),
+        clients: plan.populations.iter().flat_map(habits::lines).collect(),
         touches: touches(plan),
         faults: plan.faults.iter().map(|f| reach(plan, f)).collect(),
         baseline: plan.baseline_window(),
@@ -170,6 +174,17 @@ fn timeline(plan: &Plan) -> Vec<Moment> {
             what: format!("{} begins", phase.name),
             place: load,
         });
+    }
+    for population in &plan.populations {
+        for herd in &population.herds {
+            moments.push(Moment {
+                story: plan.time_scale.story(herd.at.0),
+                real: herd.at,
+                about: false,
+                what: format!("a herd of {} {}", herd.count.round(), population.name),
+                place: format!("within {}", Span(herd.over)),
+            });
+        }
     }
     for fault in &plan.faults {
         let mut add = |trigger: &Trigger, what: String| {

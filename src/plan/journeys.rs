@@ -4,14 +4,15 @@ use super::{
     mistakes::{File, Mistakes},
     model::{
         JourneyPlan, Origin, RequestPlan, Series, SeriesId, ServiceId, ServicePlan, StepPlan,
-        WaitPlan,
+        WaitPlan, WayPlan,
     },
     services,
 };
 use crate::{
     diagnostic::Spanned,
     scenario::model::{
-        Check, Journey, Method, RequestStep, RoutePattern, ScenarioPopulation, Step, Template,
+        Branch, Check, Goto, Journey, Method, RequestStep, RoutePattern, ScenarioPopulation, Step,
+        Template,
     },
     target::model::{Feature, Target},
 };
@@ -53,69 +54,120 @@ pub(super) fn requests(journey: &Journey) -> usize {
         .count()
 }
 
-/// The journey that a population walks, if the scenario has it.
+/// How many requests a population's journeys make, the mean by their weights.
+pub(super) fn mean_requests(walked: &[(&Journey, u32)]) -> f64 {
+    let weights: f64 = walked.iter().map(|(_, weight)| f64::from(*weight)).sum();
+    let sum = walked
+        .iter()
+        .map(|(journey, weight)| f64::from(*weight) * requests(journey) as f64);
+    sum.sum::<f64>() / weights.max(1.0)
+}
+
+/// The journeys that a population walks, with their weights; those that the scenario has.
 pub(super) fn find<'s>(
     journeys: &'s [Journey],
     population: &ScenarioPopulation,
     out: &mut Mistakes<'_>,
-) -> Option<&'s Journey> {
-    let wanted = &population.journey;
-    let found = journeys.iter().find(|j| j.name.value == wanted.value);
-    if found.is_none() {
-        let known = journeys.iter().map(|j| j.name.value.as_str());
-        out.unknown(
-            File::Scenario,
-            wanted.place,
-            "journey",
-            &wanted.value,
-            known,
-        );
+) -> Vec<(&'s Journey, u32)> {
+    let mut walked = Vec::new();
+    for share in &population.journeys {
+        let wanted = &share.name;
+        match journeys.iter().find(|j| j.name.value == wanted.value) {
+            Some(journey) => walked.push((journey, share.weight)),
+            None => {
+                let known = journeys.iter().map(|j| j.name.value.as_str());
+                let place = wanted.place;
+                out.unknown(File::Scenario, place, "journey", &wanted.value, known);
+            }
+        }
     }
-    found
+    walked
 }
 
-/// Resolves the steps of a journey for the population numbered `population`.
+/// What the journeys of a population are resolved against.
+pub(super) struct Ground<'a> {
+    pub(super) population: u16,
+    pub(super) target: &'a Target,
+    pub(super) services: &'a [ServicePlan],
+}
+
+/// Resolves the journeys of a population into one list of steps.
 pub(super) fn resolve(
-    journey: &Journey,
-    population: u16,
-    target: &Target,
-    services: &[ServicePlan],
+    walked: &[(&Journey, u32)],
+    ground: &Ground<'_>,
     series: &mut Allocation,
     out: &mut Mistakes<'_>,
 ) -> JourneyPlan {
     let mut steps = Vec::new();
-    for step in &journey.steps {
-        match step {
-            Step::Request(request) => {
-                let Some(service) = service_of(&request.service, services, out) else {
-                    continue;
-                };
-                let plan = request_plan(request, service, population, target, series, out);
-                steps.push(StepPlan::Request(plan));
-            }
-            Step::WaitFor(wait) => {
-                let Some(service) = service_of(&wait.service, services, out) else {
-                    continue;
-                };
-                steps.push(StepPlan::WaitFor(WaitPlan {
-                    name: wait.name.value.clone(),
-                    service,
-                    path: wait.path.clone(),
-                    take: wait.take.clone(),
-                    within: wait.within,
-                    every: wait.every,
-                }));
-            }
-            Step::Think { min, max } => steps.push(StepPlan::Think {
-                min: *min,
-                max: *max,
-            }),
+    let mut ways = Vec::new();
+    for (journey, weight) in walked {
+        let first = steps.len();
+        for step in &journey.steps {
+            let plan = step_plan(step, journey, first, ground, series, out);
+            steps.extend(plan);
         }
+        ways.push(WayPlan {
+            name: journey.name.value.clone(),
+            weight: *weight,
+            steps: first..steps.len(),
+        });
     }
+    let names: Vec<&str> = ways.iter().map(|way| way.name.as_str()).collect();
     JourneyPlan {
-        name: journey.name.value.clone(),
+        name: names.join(" or "),
         steps,
+        ways: if ways.len() > 1 { ways } else { Vec::new() },
     }
+}
+
+/// A step of a journey whose first step has the number `first`. `None` where a mistake was
+/// reported.
+fn step_plan(
+    step: &Step,
+    journey: &Journey,
+    first: usize,
+    ground: &Ground<'_>,
+    series: &mut Allocation,
+    out: &mut Mistakes<'_>,
+) -> Option<StepPlan> {
+    Some(match step {
+        Step::Request(request) => {
+            let service = service_of(&request.service, ground.services, out)?;
+            let mut plan = request_plan(request, service, ground, series, out);
+            let turns = request.then.iter();
+            plan.then = turns
+                .map(|branch| Branch {
+                    on: branch.on.clone(),
+                    to: match &branch.to {
+                        Goto::Stop => None,
+                        Goto::Step(name) => position(journey, name).map(|at| first + at),
+                    },
+                })
+                .collect();
+            StepPlan::Request(plan)
+        }
+        Step::WaitFor(wait) => StepPlan::WaitFor(WaitPlan {
+            name: wait.name.value.clone(),
+            service: service_of(&wait.service, ground.services, out)?,
+            path: wait.path.clone(),
+            take: wait.take.clone(),
+            within: wait.within,
+            every: wait.every,
+        }),
+        Step::Think { min, max } => StepPlan::Think {
+            min: *min,
+            max: *max,
+        },
+    })
+}
+
+/// The number of the step of that name.
+fn position(journey: &Journey, name: &str) -> Option<usize> {
+    journey.steps.iter().position(|step| match step {
+        Step::Request(request) => request.name.value == name,
+        Step::WaitFor(wait) => wait.name.value == name,
+        Step::Think { .. } => false,
+    })
 }
 
 fn service_of(
@@ -134,17 +186,16 @@ fn service_of(
 fn request_plan(
     request: &RequestStep,
     service: ServiceId,
-    population: u16,
-    target: &Target,
+    ground: &Ground<'_>,
     series: &mut Allocation,
     out: &mut Mistakes<'_>,
 ) -> RequestPlan {
-    let features = &target.services[usize::from(service.0)].features;
+    let features = &ground.target.services[usize::from(service.0)].features;
     let feature = attribute(request.method, &request.path, features, out);
     let mut fallback: Vec<Check> = request.fallback.clone();
     fallback.extend(feature.iter().flat_map(|f| f.fallback.iter().cloned()));
     let id = series.add(Series {
-        origin: Origin::Population(population),
+        origin: Origin::Population(ground.population),
         name: request.name.value.clone(),
         service,
         feature: feature.map(|f| f.name.value.clone()),
@@ -160,6 +211,7 @@ fn request_plan(
         take: request.take.clone(),
         check: request.check.clone(),
         fallback,
+        then: Vec::new(),
     }
 }
 

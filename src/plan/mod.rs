@@ -9,6 +9,8 @@ mod curve;
 mod describe;
 mod faults;
 mod fit;
+mod habits;
+mod herds;
 mod journeys;
 mod launch;
 mod limits;

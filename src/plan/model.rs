@@ -3,6 +3,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    ops::Range,
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     guard::Guard,
     scenario::model::{
-        Body, Check, ClientPolicy, Comparison, DataSource, Edge, Effect, Happening, Limit, Measure,
-        MeasureSettings, Method, Provenance, RoutePattern, Spacing, Subject, Take, Template,
+        Body, Branch, Check, ClientPolicy, Comparison, DataSource, Edge, Effect, Happening, Limit,
+        Measure, MeasureSettings, Method, Provenance, RoutePattern, Spacing, Subject, Take,
+        Template,
     },
     seed::Seed,
     time::{Compression, Offset, Story},
@@ -249,6 +251,9 @@ pub struct PopulationPlan {
     /// What of them are lines of logs, each at its own time.
     #[serde(default)]
     pub replay: Option<ReplayPlan>,
+    /// Who comes at once; the curve holds them already.
+    #[serde(default)]
+    pub herds: Vec<HerdPlan>,
     /// How they are spread.
     pub spacing: Spacing,
     /// Exactly so many arrivals: the integral of the curve, rounded (that of the curve without the
@@ -277,6 +282,17 @@ pub struct ReplayPlan {
     pub nanos: Arc<[u64]>,
 }
 
+/// Many who come at the same time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HerdPlan {
+    /// How many; not whole where the load is scaled.
+    pub count: f64,
+    /// When the first of them come.
+    pub at: Offset,
+    /// They are spread over so much time.
+    pub over: Duration,
+}
+
 /// A piecewise linear rate over real time. Knots are in order; two at the same instant are a step;
 /// before the first and after the last the rate is zero.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -290,8 +306,23 @@ pub struct RateCurve {
 pub struct JourneyPlan {
     /// Its name.
     pub name: String,
-    /// Its steps.
+    /// Its steps; of several journeys, those of each, one after the other.
     pub steps: Vec<StepPlan>,
+    /// The journeys that a population's members walk where there are several; empty where there is
+    /// one, which is all of the steps.
+    #[serde(default)]
+    pub ways: Vec<WayPlan>,
+}
+
+/// One of several journeys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayPlan {
+    /// Its name.
+    pub name: String,
+    /// Its part of all arrivals is this over the sum of the weights.
+    pub weight: u32,
+    /// Its steps.
+    pub steps: Range<usize>,
 }
 
 /// A step, resolved.
@@ -334,6 +365,10 @@ pub struct RequestPlan {
     pub check: Vec<Check>,
     /// What marks a good answer as degraded (the step's and the feature's).
     pub fallback: Vec<Check>,
+    /// Where the journey goes on when it ends in a certain way: the number of a later step, or
+    /// `None` where it stops. The first that fits decides.
+    #[serde(default)]
+    pub then: Vec<Branch<Option<usize>>>,
 }
 
 /// A wait, resolved.

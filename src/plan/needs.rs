@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use super::{
     curve::Sum,
-    model::{JourneyPlan, LinkPlan, Plan, PopulationPlan, ServiceId, StepPlan},
+    model::{JourneyPlan, LinkPlan, Plan, PopulationPlan, ServiceId, StepPlan, WayPlan},
 };
 use crate::{
-    scenario::model::{ClientPolicy, RetryOn, Reuse},
+    scenario::model::{ClientPolicy, RetryOn, RetryWait, Reuse},
     time::Offset,
     units::Rate,
 };
@@ -67,11 +67,31 @@ pub struct PopulationNeeds {
 }
 
 impl JourneyPlan {
-    /// How many requests it makes when all goes well.
+    /// The journeys that are walked, at least one.
     #[must_use]
-    pub fn requests(&self) -> usize {
+    pub fn ways(&self) -> Vec<WayPlan> {
+        if !self.ways.is_empty() {
+            return self.ways.clone();
+        }
+        vec![WayPlan {
+            name: self.name.clone(),
+            weight: 1,
+            steps: 0..self.steps.len(),
+        }]
+    }
+
+    /// How many requests it makes when all goes well and no turn is taken; of several journeys, the
+    /// mean by their weights.
+    #[must_use]
+    pub fn requests(&self) -> f64 {
         let request = |step: &&StepPlan| matches!(step, StepPlan::Request(_));
-        self.steps.iter().filter(request).count()
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for way in self.ways() {
+            let weight = f64::from(way.weight);
+            sum += weight * self.steps[way.steps].iter().filter(request).count() as f64;
+            weights += weight;
+        }
+        sum / weights
     }
 
     /// How many of them go to a service.
@@ -120,9 +140,7 @@ impl Needs {
 
 /// The rates of first attempts: arrivals times requests of a journey.
 pub(super) fn request_rates(populations: &[PopulationPlan]) -> Sum<'_> {
-    let weighted = populations
-        .iter()
-        .map(|p| (&p.curve, p.journey.requests() as f64));
+    let weighted = populations.iter().map(|p| (&p.curve, p.journey.requests()));
     Sum(weighted.collect())
 }
 
@@ -155,14 +173,16 @@ impl Way {
 }
 
 /// The worst ways: a request is never answered (one for each service that it may be), or each is
-/// answered at the last moment.
+/// answered at the last moment. Of several journeys the worst, as if everybody walked it.
 fn ways(plan: &PopulationPlan) -> Vec<Way> {
     let mut requested: Vec<ServiceId> =
         plan.journey.steps.iter().filter_map(requested_of).collect();
     requested.sort_unstable();
     requested.dedup();
     let failing = requested.into_iter().map(|s| failing(&plan.client, s));
-    failing.chain([slow(&plan.client, &plan.journey)]).collect()
+    let ways = plan.journey.ways().into_iter();
+    let slow = ways.map(|way| slow(&plan.client, &plan.journey.steps[way.steps]));
+    failing.chain(slow).collect()
 }
 
 fn requested_of(step: &StepPlan) -> Option<ServiceId> {
@@ -172,32 +192,62 @@ fn requested_of(step: &StepPlan) -> Option<ServiceId> {
     }
 }
 
-/// The mean wait before a retry.
-fn mean_wait(client: &ClientPolicy) -> f64 {
-    (client.retry.wait_min + client.retry.wait_max).as_secs_f64() / 2.0
+/// The mean wait before retry number `retry`, from 0.
+fn mean_wait(client: &ClientPolicy, retry: u32) -> f64 {
+    let (min, max) = client.retry.wait.bounds(retry);
+    (min + max).as_secs_f64() / 2.0
 }
 
-/// How often a request is tried, `interval` apart, until patience or the attempts end.
-fn attempts(client: &ClientPolicy, interval: f64) -> f64 {
+/// Going on with a request that fails each time.
+struct Persistence {
+    /// How often it is tried, the first time included.
+    attempts: f64,
+    /// How long its waits are, taken together.
+    waits: f64,
+}
+
+/// How often a request is tried that fails each time after `lasts`, until patience or the attempts
+/// end.
+fn persistence(client: &ClientPolicy, lasts: f64) -> Persistence {
     let most = client.retry.attempts.map_or(f64::INFINITY, f64::from);
     let patience = client.patience.as_secs_f64();
-    (1.0 + (patience / interval).floor()).min(most.max(1.0))
+    let growing = client.retry.wait.growing();
+    let (mut attempts, mut waits, mut passed) = (1.0, 0.0, 0.0);
+    let interval = |wait: f64| (lasts + wait).max(SHORTEST_RETRY);
+    for retry in 0..growing {
+        let wait = mean_wait(client, retry);
+        if attempts >= most || passed + interval(wait) > patience {
+            return Persistence { attempts, waits };
+        }
+        attempts += 1.0;
+        waits += wait;
+        passed += interval(wait);
+    }
+    let wait = mean_wait(client, growing);
+    let more = ((patience - passed) / interval(wait)).floor().max(0.0);
+    let more = more.min((most - attempts).max(0.0));
+    Persistence {
+        attempts: attempts + more,
+        waits: waits + more * wait,
+    }
 }
 
 /// A request to `service` times out, and is tried again if timeouts are; a connection that timed
 /// out is closed, so none is held while the member waits.
 fn failing(client: &ClientPolicy, service: ServiceId) -> Way {
-    let (timeout, wait) = (client.timeout.as_secs_f64(), mean_wait(client));
+    let timeout = client.timeout.as_secs_f64();
     let patience = client.patience.as_secs_f64();
-    let attempts = if client.retry.outcomes.contains(&RetryOn::Timeout) {
-        attempts(client, (timeout + wait).max(SHORTEST_RETRY))
+    let Persistence { attempts, waits } = if client.retry.outcomes.contains(&RetryOn::Timeout) {
+        persistence(client, timeout)
     } else {
-        1.0
+        Persistence {
+            attempts: 1.0,
+            waits: 0.0,
+        }
     };
     let busy = (attempts * timeout).min(patience);
-    let life = attempts * timeout + (attempts - 1.0) * wait;
     Way {
-        life: life.min(patience).max(busy),
+        life: (attempts * timeout + waits).min(patience).max(busy),
         busy,
         held: vec![(service, busy)],
     }
@@ -205,12 +255,12 @@ fn failing(client: &ClientPolicy, service: ServiceId) -> Way {
 
 /// Each step takes as long as it may. With `reuse: journey` a connection stays open from its first
 /// use to the end, pauses included.
-fn slow(client: &ClientPolicy, journey: &JourneyPlan) -> Way {
+fn slow(client: &ClientPolicy, steps: &[StepPlan]) -> Way {
     let patience = client.patience.as_secs_f64();
     let kept = client.reuse == Reuse::Journey;
     let (mut life, mut busy) = (0.0, 0.0);
     let mut held: Vec<(ServiceId, f64)> = Vec::new();
-    for step in &journey.steps {
+    for step in steps {
         let (service, lasts) = match step {
             StepPlan::Request(request) => (Some(request.service), client.timeout),
             StepPlan::WaitFor(wait) => (Some(wait.service), wait.within),
@@ -239,11 +289,11 @@ fn population(plan: &PopulationPlan) -> PopulationNeeds {
     let most = |of: &dyn Fn(&Way) -> f64| ways.iter().map(of).fold(0.0, f64::max).ceil() as u64;
     let requests = plan.journey.requests();
     let highest_arrivals = plan.curve.max();
-    let highest_requests = highest_arrivals.scaled(requests as f64);
+    let highest_requests = highest_arrivals.scaled(requests);
     PopulationNeeds {
         name: plan.name.clone(),
         arrivals: plan.arrivals,
-        requests: plan.arrivals.saturating_mul(requests as u64),
+        requests: (plan.arrivals as f64 * requests).round() as u64,
         highest_arrivals,
         highest_requests,
         highest_attempts: rate(highest_requests.get() + retries(plan)),
@@ -260,15 +310,32 @@ fn retries(plan: &PopulationPlan) -> f64 {
     };
     let only_timeouts =
         client.retry.outcomes.iter().all(|o| o == first) && *first == RetryOn::Timeout;
+    let soonest = client.first_byte_timeout.unwrap_or(client.timeout);
+    let soonest = soonest.min(client.connect_timeout).min(client.timeout);
     let fails_after = if only_timeouts {
-        client.timeout.as_secs_f64()
+        soonest.as_secs_f64()
     } else {
         0.0
     };
-    let interval = (fails_after + mean_wait(client)).max(SHORTEST_RETRY);
-    let retrying = (attempts(client, interval) - 1.0) * interval;
-    let retrying = retrying.min(client.patience.as_secs_f64());
-    plan.curve.most_within(Duration::from_secs_f64(retrying)) / interval
+    let Persistence { attempts, waits } = persistence(client, fails_after);
+    let again = attempts - 1.0;
+    // so long after its arrival a journey may still try again
+    let trying = again * fails_after + waits.max(again * SHORTEST_RETRY);
+    let trying = trying.min(client.patience.as_secs_f64());
+    if trying <= 0.0 {
+        return 0.0;
+    }
+    let each = plan.curve.most_within(Duration::from_secs_f64(trying)) * again / trying;
+    let most = match client.retry.wait {
+        RetryWait::Even { .. } => each,
+        // the first retries come thick and fast: at most as many as a flood that goes on makes
+        RetryWait::Exponential { .. } => each.max(plan.curve.max().get() * again),
+    };
+    let granted = client.retry.budget.map_or(f64::INFINITY, |budget| {
+        let first = plan.curve.max().get() * plan.journey.requests();
+        budget.share.get() * first + budget.least.get()
+    });
+    most.min(granted)
 }
 
 /// Connections of a population at once, each counted `weight` times, at most.

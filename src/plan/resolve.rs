@@ -9,11 +9,11 @@ use super::{
     claims::{Claims, Role},
     course,
     faults::{self, Ground},
-    fit,
+    fit, herds,
     journeys::{self, Allocation},
     launch, limits, links,
     mistakes::{File, Mistakes},
-    model::{Assumption, JourneyPlan, Phase, Plan, PopulationPlan, ServicePlan},
+    model::{Assumption, Phase, Plan, PopulationPlan, ServicePlan},
     phases,
     ports::PortReuse,
     services,
@@ -119,6 +119,16 @@ fn assemble(
     let mut links = links::declared(target, &services, &zones, out);
     let launch = launch::resolve(target, &services, here, out);
 
+    let names = Names {
+        phases: &phases,
+        faults: &scenario.faults,
+        time,
+    };
+    let times = windows::resolve(&scenario.faults, &names, length, out);
+    let expected = |fault: usize, edge| {
+        let times = times[fault].as_ref()?;
+        anchors::expected(&times.start, times.end.as_ref(), edge)
+    };
     let mut series = Allocation::default();
     let load = Load {
         scenario,
@@ -128,6 +138,12 @@ fn assemble(
         time,
         load_scale,
         seed,
+        herding: herds::Ground {
+            names: &names,
+            expected: &expected,
+            end: Offset(length),
+            load_scale,
+        },
     };
     let populations = load.populations(&mut series, out);
     series.add_probes(&services);
@@ -141,12 +157,6 @@ fn assemble(
         );
     }
 
-    let names = Names {
-        phases: &phases,
-        faults: &scenario.faults,
-        time,
-    };
-    let times = windows::resolve(&scenario.faults, &names, length, out);
     let mut ground = Ground {
         services: &services,
         zones: &zones,
@@ -161,10 +171,6 @@ fn assemble(
         .filter_map(|(fault, times)| faults::resolve(fault, times.as_ref(), &mut ground, out))
         .collect();
 
-    let expected = |fault: usize, edge| {
-        let times = times[fault].as_ref()?;
-        anchors::expected(&times.start, times.end.as_ref(), edge)
-    };
     let claims = Claims {
         source: &scenario.source,
         names: &names,
@@ -242,6 +248,7 @@ struct Load<'a> {
     time: Compression,
     load_scale: f64,
     seed: Seed,
+    herding: herds::Ground<'a>,
 }
 
 impl Load<'_> {
@@ -262,9 +269,8 @@ impl Load<'_> {
         series: &mut Allocation,
         out: &mut Mistakes<'_>,
     ) -> PopulationPlan {
-        let journey = journeys::find(&self.scenario.journeys, population, out);
-        let requests = journey.map_or(1, journeys::requests);
-        if let (0, Some(journey)) = (requests, journey) {
+        let walked = journeys::find(&self.scenario.journeys, population, out);
+        for (journey, _) in walked.iter().filter(|(j, _)| journeys::requests(j) == 0) {
             out.error(
                 File::Scenario,
                 journey.name.place,
@@ -275,7 +281,7 @@ impl Load<'_> {
         }
         let per_journey = match population.demand.kind {
             DemandKind::Arrivals => 1.0,
-            DemandKind::Requests => requests.max(1) as f64,
+            DemandKind::Requests => journeys::mean_requests(&walked).max(1.0),
         };
         let scale = course::Scale {
             time: self.time,
@@ -283,7 +289,9 @@ impl Load<'_> {
             arrivals: 1.0 / per_journey,
         };
         let seed = self.seed.named("replay").named(&population.name.value);
-        let course = course::course(&population.demand, self.phases, scale, seed, out);
+        let mut course = course::course(&population.demand, self.phases, scale, seed, out);
+        let herds = herds::resolve(&population.herds, &self.herding, out);
+        herds::on_top(&mut course, &herds);
         if course.arrivals == 0 {
             out.warning(
                 File::Scenario,
@@ -293,20 +301,17 @@ impl Load<'_> {
             )
             .hint("raise its rates or the load scale");
         }
+        let ground = journeys::Ground {
+            population: index,
+            target: self.target,
+            services: self.services,
+        };
         PopulationPlan {
             name: population.name.value.clone(),
-            journey: match journey {
-                Some(journey) => {
-                    journeys::resolve(journey, index, self.target, self.services, series, out)
-                }
-                // reported: this plan is never handed out
-                None => JourneyPlan {
-                    name: population.journey.value.clone(),
-                    steps: Vec::new(),
-                },
-            },
+            journey: journeys::resolve(&walked, &ground, series, out),
             curve: course.curve,
             replay: course.replay,
+            herds,
             spacing: population.demand.spacing,
             arrivals: course.arrivals,
             client: population.client.clone(),

@@ -28,6 +28,7 @@ impl Description {
         self.head(&mut page);
         self.timeline_table(&mut page);
         self.load_table(&mut page);
+        page.list("How clients behave", &self.clients);
         self.touches_table(&mut page);
         self.faults_table(&mut page);
         self.claims(&mut page);

@@ -46,6 +46,7 @@ pub async fn ready(
         body: None,
         deadline: Instant::now() + timeout,
         connect_timeout: timeout,
+        first_byte_timeout: None,
         keep_body: false,
     });
     match one_shot(network, service, addr, call, timeout).await {

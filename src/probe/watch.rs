@@ -130,6 +130,7 @@ async fn watch(
     let own = MemberSetup {
         reuse: Reuse::None,
         resolvers: 1,
+        ..MemberSetup::default()
     };
     let setup = ClientSetup {
         members: vec![own; probes.len()],
@@ -185,6 +186,7 @@ async fn ask(
         body: None,
         deadline: clock.instant(due.plus(PROBE_TIMEOUT)),
         connect_timeout: PROBE_TIMEOUT,
+        first_byte_timeout: None,
         keep_body: probe.judge.wants_body(),
     };
     let exchange = client.send(&mut session, call).await;

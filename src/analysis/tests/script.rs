@@ -332,11 +332,13 @@ fn plan(rate: u64) -> Plan {
             journey: JourneyPlan {
                 name: "register".into(),
                 steps: Vec::new(),
+                ways: Vec::new(),
             },
             curve: RateCurve {
                 knots: vec![(at(0.0), rate_of(rate)), (at(END as f64), rate_of(rate))],
             },
             replay: None,
+            herds: Vec::new(),
             spacing: Spacing::default(),
             arrivals: rate * END,
             client: ClientPolicy {

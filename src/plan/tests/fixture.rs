@@ -340,21 +340,27 @@ fn build_scenario(case: &mut Case) {
     ];
     let population = ScenarioPopulation {
         name: case.word("citizens"),
-        journey: case.word("register"),
+        journeys: vec![JourneyShare {
+            name: case.word("register"),
+            weight: 1,
+        }],
         demand: Demand {
             kind: DemandKind::Requests,
             phases,
             recorded: Vec::new(),
             spacing: Spacing::Uniform,
         },
+        herds: Vec::new(),
         client: ClientPolicy {
             timeout: seconds(5),
             connect_timeout: seconds(5),
             retry: Retry {
                 outcomes: vec![RetryOn::Timeout, RetryOn::Http5xx],
-                wait_min: seconds(2),
-                wait_max: seconds(6),
-                attempts: None,
+                wait: RetryWait::Even {
+                    min: seconds(2),
+                    max: seconds(6),
+                },
+                ..Retry::default()
             },
             ..ClientPolicy::default()
         },
@@ -376,6 +382,7 @@ fn build_scenario(case: &mut Case) {
             take: Vec::new(),
             check: Vec::new(),
             fallback: Vec::new(),
+            then: Vec::new(),
         })
     };
     let mut steps = vec![

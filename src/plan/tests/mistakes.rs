@@ -45,7 +45,7 @@ fn the_fixture_has_none() {
 fn names() {
     one(
         |case| {
-            case.scenario.load[0].journey = case.word("regster");
+            case.scenario.load[0].journeys[0].name = case.word("regster");
             // its steps are no longer walked, so nothing else may complain about them
             case.scenario.gates.clear();
             case.scenario.symptoms.clear();

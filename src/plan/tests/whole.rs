@@ -2,8 +2,11 @@
 
 use super::fixture::{cowin, minutes, seconds};
 use crate::{
-    plan::{Needs, Origin, Point, Rule, Trigger},
-    scenario::model::{DemandKind, Edge, Effect, FaultPlace, Reuse, TcpEffect, Until},
+    plan::{Needs, Origin, Point, Rule, StepPlan, Trigger},
+    scenario::model::{
+        Branch, BranchOn, DemandKind, Edge, Effect, FaultPlace, Goto, Herd, JourneyShare, Reuse,
+        Step, TcpEffect, Until,
+    },
     seed::Seed,
     time::{Compression, Offset, Story},
 };
@@ -246,4 +249,75 @@ fn connections_that_are_not_kept_are_open_while_a_request_is() {
     // to the portal for three timeouts, to the inbox for its wait
     assert_eq!(needs.ports, 150 * 20);
     assert_eq!(needs.populations[0].connections, 150 * 35);
+}
+
+#[test]
+fn several_journeys_share_a_budget_by_their_weights() {
+    let mut case = cowin();
+    let mut look = case.scenario.journeys[0].clone();
+    look.name = case.word("look");
+    look.steps.truncate(1);
+    case.scenario.journeys.push(look);
+    let name = case.word("look");
+    case.scenario.load[0]
+        .journeys
+        .push(JourneyShare { name, weight: 1 });
+    let Step::Request(first) = &mut case.scenario.journeys[0].steps[0] else {
+        panic!("a request");
+    };
+    first.then = vec![Branch {
+        on: BranchOn::Fallback,
+        to: Goto::Step("find_slot".into()),
+    }];
+    let plan = case.plan();
+    let citizens = &plan.populations[0];
+    // three requests and one, evenly: two each
+    assert!((citizens.curve.max().get() - 450.0 / 2.0).abs() < 1e-9);
+    assert!((Needs::of(&plan).requests.get() - 450.0).abs() < 1e-9);
+    assert_eq!(citizens.journey.name, "register or look");
+    let ways = citizens.journey.ways();
+    let steps = case.scenario.journeys[0].steps.len();
+    assert_eq!(ways[0].steps, 0..steps);
+    assert_eq!(ways[1].steps, steps..steps + 1);
+    let StepPlan::Request(first) = &citizens.journey.steps[0] else {
+        panic!("a request");
+    };
+    let StepPlan::Request(turned) = &citizens.journey.steps[first.then[0].to.expect("a step")]
+    else {
+        panic!("a request");
+    };
+    assert_eq!(turned.name, "find_slot");
+}
+
+#[test]
+fn a_herd_comes_at_once_on_top_of_the_curve() {
+    let mut case = cowin();
+    let before = case.plan().populations[0].arrivals;
+    let at = case.anchor("sms_late", Edge::End, minutes(0));
+    let herd = Herd {
+        count: 20_000,
+        at: case.spanned("sms_late.end", at),
+        over: seconds(2),
+    };
+    case.scenario.load[0].herds = vec![herd];
+    let plan = case.plan();
+    let citizens = &plan.populations[0];
+    // the load is scaled to 1%; the fault is planned to end at 55 s
+    assert_eq!(citizens.arrivals, before + 200);
+    let rate = |seconds| citizens.curve.rate_at(Offset::from_secs_f64(seconds)).get();
+    assert!((rate(55.0) - rate(54.9) - 100.0).abs() < 1e-9);
+    assert!((rate(57.0) - rate(54.9)).abs() < 1e-9);
+    let told = crate::plan::describe(&plan).timeline;
+    let herd = told.iter().find(|moment| moment.what.contains("herd"));
+    let herd = herd.expect("it is told");
+    assert_eq!(herd.what, "a herd of 200 citizens");
+    assert_eq!(
+        (herd.place.as_str(), herd.real),
+        ("within 2s", Offset::from_secs_f64(55.0))
+    );
+
+    case.scenario.load[0].herds[0].over = seconds(600);
+    let said = case.mistakes();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("the run ends at"), "{said:?}");
 }

@@ -1,10 +1,10 @@
 //! What a visitor does, step by step.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Spanned, Template};
+use super::{RetryOn, Rows, Spanned, Template};
 
 /// A journey: what one member of a population does from its arrival on.
 #[derive(Debug, Clone)]
@@ -52,6 +52,39 @@ pub struct RequestStep {
     pub check: Vec<Check>,
     /// What marks a good answer as degraded; any of them suffices.
     pub fallback: Vec<Check>,
+    /// Where the journey goes on when it ends in a certain way; the first that fits decides.
+    /// Otherwise it goes on with the next step if the answer was good, and has failed if not.
+    pub then: Vec<Branch<Goto>>,
+}
+
+/// A turn of the journey after a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branch<To> {
+    /// When it is taken.
+    pub on: BranchOn,
+    /// Where it leads.
+    pub to: To,
+}
+
+/// How a request ended, after its last attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BranchOn {
+    /// With an answer of one of these statuses, good or not.
+    Status(StatusSet),
+    /// With a failure of this family.
+    Failed(RetryOn),
+    /// With a good answer that is marked as degraded.
+    Fallback,
+}
+
+/// Where a turn leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Goto {
+    /// The journey ends here, as if this had been its last step.
+    Stop,
+    /// On to a later step.
+    Step(String),
 }
 
 /// Polls until an answer is good; not counted as load.
@@ -99,6 +132,11 @@ pub enum TakeFrom {
     Json(String),
     /// A header.
     Header(String),
+    /// The value of a cookie that the answer sets.
+    Cookie(String),
+    /// A regular expression (syntax of the crate `regex`) on the body: its first group, or without
+    /// one all that it matches.
+    Regex(String),
 }
 
 /// Something that an answer must be.
@@ -109,6 +147,8 @@ pub enum Check {
     Status(StatusSet),
     /// The body contains this text.
     BodyContains(String),
+    /// The body matches this regular expression (syntax of the crate `regex`) somewhere.
+    BodyMatches(String),
     /// A JSONPath finds something; if `equals` is given, exactly this.
     Json {
         /// The path (RFC 9535).
@@ -305,6 +345,33 @@ pub enum DataSource {
     Uuid,
     /// `counter`: the arrival's number in its population, from 0.
     Counter,
+    /// `{csv: people.csv}`: rows of a file, whose cells stay together.
+    Csv(CsvSource),
+}
+
+/// Data from a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CsvSource {
+    /// The file, as seen from where brownout was started.
+    pub path: PathBuf,
+    /// The one column that is meant; otherwise a hole names it: `{{people.mobile}}`.
+    pub column: Option<String>,
+    /// Which row an arrival gets.
+    pub order: RowOrder,
+    /// What is in the file. It may be large and private, so it is not kept in the record.
+    #[serde(skip)]
+    pub rows: Arc<Rows>,
+}
+
+/// Which row an arrival gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowOrder {
+    /// One after the other, by the arrival's number, and again from the first.
+    #[default]
+    Sequence,
+    /// Drawn by the seed.
+    Random,
 }
 
 #[cfg(test)]

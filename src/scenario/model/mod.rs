@@ -5,13 +5,17 @@ mod client;
 mod demand;
 mod fault;
 mod journey;
+mod rows;
 mod template;
 
 pub use claim::{
     Anchor, Claim, Comparison, Condition, Edge, Happening, Limit, Measure, StopCondition, Subject,
     Window,
 };
-pub use client::{ClientPolicy, Retry, RetryOn, Reuse};
+pub use client::{
+    BreakerPolicy, ClientPolicy, DnsCache, Retry, RetryAfter, RetryBudget, RetryOn, RetryWait,
+    Reuse, Trip,
+};
 pub use demand::{
     Curve, CurvePoint, Demand, DemandKind, PhaseCurve, Piece, Recorded, RecordedTraffic, ReplayLog,
     Spacing,
@@ -21,9 +25,11 @@ pub use fault::{
     TcpEffect, TcpStream, Until,
 };
 pub use journey::{
-    Body, Check, DataSource, Journey, Method, RequestStep, RoutePattern, StatusSet, Step, Take,
-    TakeFrom, WaitStep,
+    Body, Branch, BranchOn, Check, CsvSource, DataSource, Goto, Journey, Method, RequestStep,
+    RoutePattern, RowOrder, StatusSet, Step, Take, TakeFrom, WaitStep,
 };
+pub use rows::{LARGEST_ROWS, Rows, RowsError};
+pub(crate) use template::is_hole_name;
 pub use template::{Template, TemplateError, TemplatePiece};
 
 use std::{path::PathBuf, time::Duration};
@@ -99,14 +105,36 @@ pub struct ScenarioPhase {
 pub struct ScenarioPopulation {
     /// Its name.
     pub name: Spanned<String>,
-    /// The journey that each of its members walks.
-    pub journey: Spanned<String>,
+    /// The journeys that its members walk, at least one.
+    pub journeys: Vec<JourneyShare>,
     /// How many come, and when.
     pub demand: Demand,
+    /// Who comes at once, on top.
+    pub herds: Vec<Herd>,
     /// How its members behave.
     pub client: ClientPolicy,
     /// Where its numbers come from.
     pub provenance: Provenance,
+}
+
+/// A journey and how many walk it.
+#[derive(Debug, Clone)]
+pub struct JourneyShare {
+    /// The journey.
+    pub name: Spanned<String>,
+    /// Its part of all arrivals is this over the sum of the weights; at least 1.
+    pub weight: u32,
+}
+
+/// Many who come at the same time: `500 at sms_late.end in 2s`.
+#[derive(Debug, Clone)]
+pub struct Herd {
+    /// How many; `scale.load` applies.
+    pub count: u32,
+    /// When the first of them come. A fault's edge means when it is planned.
+    pub at: Spanned<Anchor>,
+    /// They are spread over so much real time. Default 1 s.
+    pub over: Duration,
 }
 
 /// Where a number comes from; the report lists what is assumed.

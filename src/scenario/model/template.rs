@@ -42,8 +42,8 @@ impl Template {
             let (before, after) = rest.split_at(open);
             let close = after.find("}}").ok_or(TemplateError::Open)?;
             let name = after[2..close].trim();
-            let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic());
-            if !starts_well || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            let (datum, column) = name.split_once('.').unwrap_or((name, "column"));
+            if !is_hole_name(datum) || !is_hole_name(column) {
                 return Err(TemplateError::Name(name.to_owned()));
             }
             if !before.is_empty() {
@@ -75,6 +75,12 @@ impl Template {
             }
         }
     }
+}
+
+/// Whether a hole or a column can be called so.
+pub(crate) fn is_hole_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 impl std::fmt::Display for Template {

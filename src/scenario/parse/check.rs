@@ -20,6 +20,9 @@ pub(crate) fn checks(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Vec<Check
         let text = mistakes.string(node, "a text that the body contains");
         checks.extend(text.map(Check::BodyContains));
     }
+    if let Some(node) = fields.get("matches") {
+        checks.extend(regex(node, mistakes).map(Check::BodyMatches));
+    }
     if let Some(node) = fields.get("json") {
         json_checks(node, &mut checks, mistakes);
     }
@@ -121,6 +124,34 @@ pub(crate) fn header_value(node: &Spanned<Node>, value: &str, mistakes: &mut Mis
     good
 }
 
+/// A regular expression.
+fn regex(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<String> {
+    let text = mistakes.text(node, "a regular expression")?;
+    match valid_regex(text.value) {
+        Ok(()) => Some(text.value.to_owned()),
+        Err(slip) => {
+            mistakes.slip(&text, slip);
+            None
+        }
+    }
+}
+
+/// That a text is a regular expression that can be used.
+pub(super) fn valid_regex(text: &str) -> Result<(), Slip> {
+    let Err(error) = regex::bytes::Regex::new(text) else {
+        return Ok(());
+    };
+    let message = error.to_string();
+    // its last line says what is wrong, those before it draw the place
+    let why = message.lines().last().unwrap_or_default();
+    let why = why.trim_start_matches("error: ").to_owned();
+    Err(Slip::new(
+        0..text.len(),
+        format!("`{text}` is not a regular expression"),
+        why,
+    ))
+}
+
 /// A JSONPath.
 pub(super) fn json_path(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<String> {
     let text = mistakes.text(node, "a JSONPath such as `$.token`")?;
@@ -169,31 +200,33 @@ pub(super) fn status_set(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Optio
     const WHAT: &str = "a status such as `200`, `2xx` or `200..204`";
     let mut ranges = Vec::new();
     for item in mistakes.one_or_more(node) {
-        let range = mistakes.parse(item, WHAT, |words| {
-            let (low, high) = status(words)?;
-            if !words.accept("..") {
-                words.end()?;
-                return Ok((low, high));
-            }
-            let from = words.peek().range();
-            let (_, top) = status(words)?;
-            words.end()?;
-            if top < low {
-                return Err(Slip::new(
-                    from,
-                    "the range ends before it begins",
-                    "smaller",
-                ));
-            }
-            Ok((low, top))
-        });
-        ranges.push(range?);
+        ranges.push(mistakes.parse(item, WHAT, status_range)?);
     }
     if ranges.is_empty() {
         mistakes.expected(node, WHAT);
         return None;
     }
     Some(StatusSet(ranges))
+}
+
+/// `200`, `2xx` or `200..204`.
+pub(super) fn status_range(words: &mut Words<'_>) -> Result<(u16, u16), Slip> {
+    let (low, high) = status(words)?;
+    if !words.accept("..") {
+        words.end()?;
+        return Ok((low, high));
+    }
+    let from = words.peek().range();
+    let (_, top) = status(words)?;
+    words.end()?;
+    if top < low {
+        return Err(Slip::new(
+            from,
+            "the range ends before it begins",
+            "smaller",
+        ));
+    }
+    Ok((low, top))
 }
 
 fn status(words: &mut Words<'_>) -> Result<(u16, u16), Slip> {

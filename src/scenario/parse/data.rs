@@ -1,10 +1,13 @@
 //! Generators of test data: `data:`, and those that are always there.
 
-use super::keys::{BETWEEN, DIGITS, ONE_OF};
+use super::{
+    csv::csv,
+    keys::{BETWEEN, CSV, DIGITS, ONE_OF},
+};
 use crate::{
     diagnostic::Spanned,
     document::{Fields, Mistakes, Node, Slip, closest_hint},
-    scenario::model::DataSource,
+    scenario::model::{DataSource, is_hole_name},
 };
 
 /// The data that templates may always use, by name. `data:` may give one of them anew.
@@ -51,13 +54,26 @@ pub(super) fn section(
     data
 }
 
+/// The holes that a datum fills.
+pub(super) fn holes(name: &str, source: &DataSource) -> Vec<String> {
+    match source {
+        DataSource::Csv(csv) if csv.column.is_none() => {
+            let columns = csv.rows.columns().iter();
+            let usable = columns.filter(|column| is_hole_name(column));
+            usable.map(|column| format!("{name}.{column}")).collect()
+        }
+        DataSource::Digits { .. }
+        | DataSource::Between { .. }
+        | DataSource::OneOf(_)
+        | DataSource::Uuid
+        | DataSource::Counter
+        | DataSource::Csv(_) => vec![name.to_owned()],
+    }
+}
+
 /// Whether a template can have a hole of this name; notes when not.
 pub(super) fn template_name(name: &Spanned<String>, mistakes: &mut Mistakes) -> bool {
-    let good = name.value.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name
-            .value
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let good = is_hole_name(&name.value);
     if !good {
         mistakes.error(
             name.place,
@@ -69,7 +85,7 @@ pub(super) fn template_name(name: &Spanned<String>, mistakes: &mut Mistakes) -> 
 }
 
 fn source(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<DataSource> {
-    const SOURCES: [&str; 5] = ["digits", "between", "one_of", "uuid", "counter"];
+    const SOURCES: [&str; 6] = ["digits", "between", "one_of", "csv", "uuid", "counter"];
     let entries = match &node.value {
         Node::Map(entries) => entries,
         Node::Null | Node::Scalar(_) | Node::Seq(_) => {
@@ -77,7 +93,7 @@ fn source(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<DataSource> {
                 ("uuid", DataSourceWord::Uuid),
                 ("counter", DataSourceWord::Counter),
             ];
-            let what = "a source of data (`uuid`, `counter`, or a mapping with `digits`, `between` or `one_of`)";
+            let what = "a source of data (`uuid`, `counter`, or a mapping with `digits`, `between`, `one_of` or `csv`)";
             return mistakes.choice(node, what, &words).map(|word| match word {
                 DataSourceWord::Uuid => DataSource::Uuid,
                 DataSourceWord::Counter => DataSource::Counter,
@@ -91,6 +107,8 @@ fn source(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<DataSource> {
         between(&Fields::open(node, &BETWEEN, mistakes)?, mistakes)
     } else if has("one_of") {
         one_of(&Fields::open(node, &ONE_OF, mistakes)?, mistakes)
+    } else if has("csv") {
+        csv(&Fields::open(node, &CSV, mistakes)?, mistakes).map(DataSource::Csv)
     } else {
         let mistake = mistakes.expected(node, "a source of data");
         mistake.hint = entries

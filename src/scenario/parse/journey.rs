@@ -1,7 +1,7 @@
 //! `journeys:`.
 
 use super::{
-    step::{Reading, step, taken_names},
+    step::{Reading, step, step_names, taken_names},
     template::Holes,
 };
 use crate::{
@@ -46,6 +46,8 @@ fn steps(
     let mut reading = Reading {
         holes: Holes::new(data.to_vec(), taken_names(items)),
         names: Vec::new(),
+        all_names: step_names(items),
+        turns: Vec::new(),
     };
     let steps: Vec<Step> = items
         .iter()

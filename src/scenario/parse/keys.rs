@@ -35,9 +35,11 @@ pub(super) const POPULATION: Table = Table {
     name: "population",
     what: "a population",
     keys: &[
-        needs("journey"),
+        may("journey"),
+        may("journeys"),
         may("requests"),
         may("arrivals"),
+        may("herd"),
         may("spacing"),
         may("client"),
         may("source"),
@@ -64,17 +66,51 @@ pub(super) const CLIENT: Table = Table {
     keys: &[
         may("timeout"),
         may("connect_timeout"),
+        may("first_byte_timeout"),
         may("retry"),
         may("patience"),
+        may("breaker"),
         may("reuse"),
+        may("connection_age"),
+        may("connection_requests"),
         may("resolvers"),
+        may("dns_cache"),
+        may("cookies"),
     ],
 };
 
 pub(super) const RETRY: Table = Table {
     name: "retry",
     what: "a retry policy",
-    keys: &[needs("outcomes"), may("wait"), may("attempts")],
+    keys: &[
+        may("outcomes"),
+        may("kind"),
+        may("wait"),
+        may("base"),
+        may("cap"),
+        may("attempts"),
+        may("retry_after"),
+        may("budget"),
+    ],
+};
+
+pub(super) const BUDGET: Table = Table {
+    name: "retry_budget",
+    what: "a retry budget",
+    keys: &[needs("share"), may("least")],
+};
+
+pub(super) const BREAKER: Table = Table {
+    name: "breaker",
+    what: "a circuit breaker",
+    keys: &[
+        may("failures"),
+        may("share"),
+        may("window"),
+        may("least"),
+        needs("open"),
+        may("probes"),
+    ],
 };
 
 pub(super) const REQUEST: Table = Table {
@@ -95,6 +131,7 @@ pub(super) const REQUEST: Table = Table {
         may("take"),
         may("check"),
         may("fallback"),
+        may("then"),
     ],
 };
 
@@ -122,6 +159,7 @@ pub(crate) const CHECK: Table = Table {
     keys: &[
         may("status"),
         may("contains"),
+        may("matches"),
         may("json"),
         may("json_absent"),
         may("header"),
@@ -144,6 +182,12 @@ pub(super) const ONE_OF: Table = Table {
     name: "one_of",
     what: "a source of words",
     keys: &[needs("one_of")],
+};
+
+pub(super) const CSV: Table = Table {
+    name: "csv",
+    what: "a source of rows",
+    keys: &[needs("csv"), may("column"), may("order")],
 };
 
 pub(super) const FAULT: Table = Table {
@@ -221,6 +265,8 @@ pub(crate) const ALL: &[&Table] = &[
     &REPLAY,
     &CLIENT,
     &RETRY,
+    &BUDGET,
+    &BREAKER,
     &REQUEST,
     &WAIT,
     &THINK,
@@ -228,6 +274,7 @@ pub(crate) const ALL: &[&Table] = &[
     &DIGITS,
     &BETWEEN,
     &ONE_OF,
+    &CSV,
     &FAULT,
     &HTTP,
     &TCP,

@@ -1,12 +1,15 @@
 //! From the tree to the model.
 
+mod branch;
 mod check;
 mod claim;
 mod client;
+mod csv;
 mod curve;
 mod data;
 mod effect;
 mod fault;
+mod herd;
 mod journey;
 pub(crate) mod keys;
 mod limit;
@@ -16,6 +19,7 @@ mod phases;
 mod place;
 mod population;
 mod recorded;
+mod retry;
 mod root;
 mod step;
 mod template;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     client::client,
     curve::curve,
+    herd::herds,
     keys::POPULATION,
     names::Names,
     recorded::{is_recorded, recorded},
@@ -13,8 +14,8 @@ use crate::{
     diagnostic::Spanned,
     document::{Fields, Mistakes, Node, closest_hint},
     scenario::model::{
-        ClientPolicy, Demand, DemandKind, Journey, PhaseCurve, Provenance, Recorded, ScenarioPhase,
-        ScenarioPopulation, Spacing,
+        ClientPolicy, Demand, DemandKind, Journey, JourneyShare, PhaseCurve, Provenance, Recorded,
+        ScenarioPhase, ScenarioPopulation, Spacing,
     },
 };
 
@@ -46,14 +47,12 @@ pub(super) fn section(
         return populations;
     }
     for journey in story.journeys {
-        let walked = |(_, node): &crate::document::Entry| match &node.value {
-            Node::Map(entries) => entries.iter().any(|(key, value)| {
-                key.value == "journey"
-                    && matches!(&value.value, Node::Scalar(s) if s.text == journey.name.value)
-            }),
-            Node::Null | Node::Scalar(_) | Node::Seq(_) => false,
+        let name = journey.name.value.as_str();
+        let walks = |population: &ScenarioPopulation| {
+            let mut names = population.journeys.iter().map(|share| &share.name.value);
+            names.any(|walked| walked == name)
         };
-        if !entries.iter().any(walked) {
+        if !populations.iter().any(walks) {
             mistakes.warning(
                 journey.name.place,
                 format!("no population walks the journey `{}`", journey.name.value),
@@ -71,27 +70,7 @@ fn population(
     mistakes: &mut Mistakes,
 ) -> Option<ScenarioPopulation> {
     let fields = Fields::open(node, &POPULATION, mistakes)?;
-    let journey = fields.get("journey").and_then(|node| {
-        let text = mistakes.text(node, "the name of a journey")?;
-        let known = story.journey_names.iter().any(|known| known == text.value);
-        if !known && !story.journey_names.is_empty() {
-            let place = text.part(0..text.value.len());
-            let known = story.journey_names.iter().map(String::as_str);
-            let hint = closest_hint(text.value, known);
-            mistakes
-                .error(
-                    place,
-                    format!("no journey is called `{}`", text.value),
-                    "not known",
-                )
-                .hint = hint;
-            return None;
-        }
-        Some(Spanned::new(
-            text.value.to_owned(),
-            text.part(0..text.value.len()),
-        ))
-    });
+    let journeys = journeys(&fields, story, mistakes);
     let spacing = fields.get("spacing").and_then(|node| {
         let words = [("uniform", Spacing::Uniform), ("poisson", Spacing::Poisson)];
         mistakes.choice(node, "a spacing", &words)
@@ -117,17 +96,66 @@ fn population(
             }
             demand
         });
+    let herds = fields
+        .get("herd")
+        .map_or_else(Vec::new, |node| herds(node, story.names, mistakes));
     let client = fields
         .get("client")
         .map_or_else(ClientPolicy::default, |node| client(node, mistakes));
     let provenance = provenance(&fields, mistakes);
     Some(ScenarioPopulation {
         name: name.clone(),
-        journey: journey?,
+        journeys: journeys?,
         demand: demand?,
+        herds,
         client,
         provenance,
     })
+}
+
+/// `journey: look`, or `journeys: {register: 3, look: 1}`.
+fn journeys(
+    fields: &Fields<'_>,
+    story: &Story<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Vec<JourneyShare>> {
+    let (key, node) = fields.one_of(&["journey", "journeys"], true, mistakes)?;
+    if key.value == "journey" {
+        let text = mistakes.text(node, "the name of a journey")?;
+        let name = Spanned::new(text.value.to_owned(), text.part(0..text.value.len()));
+        let share = JourneyShare { name, weight: 1 };
+        return journey(&share.name, story, mistakes).then(|| vec![share]);
+    }
+    let entries = mistakes.entries(node, "journeys and their weights, `{register: 3, look: 1}`");
+    if entries.is_empty() && matches!(node.value, Node::Map(_)) {
+        mistakes.expected(node, "at least one journey");
+    }
+    let mut shares = Vec::new();
+    for (name, node) in entries {
+        let known = journey(name, story, mistakes);
+        if let Some(weight) = mistakes.count(node, 1..=1_000_000)
+            && known
+        {
+            shares.push(JourneyShare {
+                name: name.clone(),
+                weight,
+            });
+        }
+    }
+    (!shares.is_empty() && shares.len() == entries.len()).then_some(shares)
+}
+
+/// Whether there is such a journey; notes when not.
+fn journey(name: &Spanned<String>, story: &Story<'_>, mistakes: &mut Mistakes) -> bool {
+    let known = story.journey_names.contains(&name.value);
+    if known || story.journey_names.is_empty() {
+        return true;
+    }
+    let names = story.journey_names.iter().map(String::as_str);
+    let hint = closest_hint(&name.value, names);
+    let message = format!("no journey is called `{}`", name.value);
+    mistakes.error(name.place, message, "not known").hint = hint;
+    false
 }
 
 /// A curve for each phase, or one for all of them.

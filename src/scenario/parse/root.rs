@@ -73,12 +73,22 @@ fn lower(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Scenario> {
         .into_iter()
         .map(|(name, _)| name.to_owned())
         .collect();
-    known.extend(data.iter().map(|(name, _)| name.value.clone()));
+    known.extend(
+        data.iter()
+            .flat_map(|(name, source)| data::holes(&name.value, source)),
+    );
     let mut used = Vec::new();
     let journeys = section(&fields, "journeys", mistakes, |node, mistakes| {
         journey::section(node, &known, &mut used, mistakes)
     });
-    for (name, _) in data.iter().filter(|(name, _)| !used.contains(&name.value)) {
+    let unused = |(name, source): &&(Spanned<String>, _)| {
+        let holes = data::holes(&name.value, source);
+        !holes
+            .iter()
+            .chain([&name.value])
+            .any(|hole| used.contains(hole))
+    };
+    for (name, _) in data.iter().filter(unused) {
         mistakes.warning(
             name.place,
             format!("no journey uses `{}`", name.value),

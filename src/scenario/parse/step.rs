@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    check::{checks, header_name, header_value, json_path},
+    branch::branches,
+    check::{checks, header_name, header_value, json_path, valid_regex},
     data::template_name,
     keys::{REQUEST, THINK, WAIT},
     template::Holes,
@@ -33,6 +34,31 @@ pub(super) struct Reading {
     pub(super) holes: Holes,
     /// The steps' names so far.
     pub(super) names: Vec<Spanned<String>>,
+    /// The names of all steps, in order.
+    pub(super) all_names: Vec<String>,
+    /// Turns to later steps: the step, whence, and what is known on that way.
+    pub(super) turns: Vec<Turn>,
+}
+
+/// A turn to a later step.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) to: String,
+    pub(super) from: String,
+    pub(super) known: Vec<String>,
+}
+
+/// The names of all steps that have one.
+pub(super) fn step_names(items: &[Spanned<Node>]) -> Vec<String> {
+    let named = items.iter().filter_map(|item| match &item.value {
+        Node::Map(entries) => entries.iter().find(|(key, _)| key.value == "step"),
+        Node::Null | Node::Scalar(_) | Node::Seq(_) => None,
+    });
+    let texts = named.filter_map(|(_, value)| match &value.value {
+        Node::Scalar(scalar) => Some(scalar.text.clone()),
+        Node::Null | Node::Seq(_) | Node::Map(_) => None,
+    });
+    texts.collect()
 }
 
 /// The names that any of the steps takes, with the step's name.
@@ -104,6 +130,9 @@ fn step_name(
         return None;
     }
     reading.names.push(name.clone());
+    for turn in reading.turns.iter().filter(|turn| turn.to == name.value) {
+        reading.holes.meet(&turn.known, &turn.from);
+    }
     Some(name)
 }
 
@@ -134,6 +163,11 @@ fn request(
             .map(Body::Text),
         None => None,
     };
+    // a turn may be taken without what this step takes
+    let known = reading.holes.known();
+    let then = fields.get("then").map_or_else(Vec::new, |node| {
+        branches(node, name.as_ref(), &known, reading, mistakes)
+    });
     let take = takes(fields, &mut reading.holes, mistakes);
     let check = fields
         .get("check")
@@ -152,6 +186,7 @@ fn request(
         take,
         check,
         fallback,
+        then,
     })
 }
 
@@ -290,9 +325,27 @@ fn takes(fields: &Fields<'_>, holes: &mut Holes, mistakes: &mut Mistakes) -> Vec
     takes
 }
 
-/// `$.path` or `header NAME`.
+/// `$.path`, `header NAME`, `cookie NAME` or `regex EXPRESSION`.
 fn take_from(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<TakeFrom> {
-    let text = mistakes.text(node, "a JSONPath such as `$.token`, or `header NAME`")?;
+    const WHAT: &str = "a JSONPath such as `$.token`, or `header NAME`, `cookie NAME`, `regex ...`";
+    let text = mistakes.text(node, WHAT)?;
+    if let Some(expression) = text.value.strip_prefix("regex ") {
+        return match valid_regex(expression) {
+            Ok(()) => Some(TakeFrom::Regex(expression.to_owned())),
+            Err(mut slip) => {
+                slip.at = "regex ".len()..text.value.len();
+                mistakes.slip(&text, slip);
+                None
+            }
+        };
+    }
+    if let Some(name) = text.value.strip_prefix("cookie ") {
+        let at = text.value.len() - name.trim_start().len();
+        let place = text.part(at..text.value.len());
+        let name = Spanned::new(name.trim().to_owned(), place);
+        // the name of a cookie is a token, as that of a header (RFC 6265 section 4.1.1)
+        return header_name(&name, mistakes).then_some(TakeFrom::Cookie(name.value));
+    }
     if let Some(name) = text.value.strip_prefix("header ") {
         let at = text.value.len() - name.trim_start().len();
         let place = text.part(at..text.value.len());

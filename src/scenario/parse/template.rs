@@ -12,6 +12,8 @@ pub(super) struct Holes {
     known: Vec<String>,
     /// What later steps take, and which.
     later: Vec<(String, String)>,
+    /// What is not taken on every way to this step, and whence the shortest way comes.
+    skipped: Vec<(String, String)>,
     /// The names that were used.
     pub(super) used: Vec<String>,
 }
@@ -22,14 +24,31 @@ impl Holes {
         Self {
             known: data,
             later,
+            skipped: Vec::new(),
             used: Vec::new(),
         }
+    }
+
+    /// What is known now.
+    pub(super) fn known(&self) -> Vec<String> {
+        self.known.clone()
+    }
+
+    /// A turn from the step `from` leads here, on which only `there` is known.
+    pub(super) fn meet(&mut self, there: &[String], from: &str) {
+        let (both, one): (Vec<_>, Vec<_>) = std::mem::take(&mut self.known)
+            .into_iter()
+            .partition(|name| there.contains(name));
+        self.known = both;
+        let lost = one.into_iter().map(|name| (name, from.to_owned()));
+        self.skipped.extend(lost);
     }
 
     /// From the next step on this name is known.
     pub(super) fn learn(&mut self, name: &str) {
         self.known.push(name.to_owned());
         self.later.retain(|(later, _)| later != name);
+        self.skipped.retain(|(skipped, _)| skipped != name);
     }
 
     /// Parses a template and checks its holes.
@@ -80,6 +99,16 @@ impl Holes {
                 .hint(format!(
                     "step `{step}` takes it, which does not come before"
                 )),
+                None if self.skipped.iter().any(|(skipped, _)| skipped == name) => {
+                    let from = self.skipped.iter().find(|(skipped, _)| skipped == name);
+                    let from = from.map_or("?", |(_, from)| from.as_str());
+                    Slip::new(
+                        at,
+                        format!("`{name}` is not known on every way to this step"),
+                        "may be empty here",
+                    )
+                    .hint(format!("step `{from}` can go on here without it"))
+                }
                 None => {
                     let mut slip = Slip::new(
                         at,

@@ -96,7 +96,12 @@ fn populations_are_complete() {
     assert_eq!(client.timeout, Duration::from_secs(5));
     assert_eq!(client.connect_timeout, Duration::from_secs(1));
     assert_eq!(client.retry.outcomes, [RetryOn::Timeout, RetryOn::Http5xx]);
-    assert_eq!(client.retry.wait_max, Duration::from_secs(6));
+    let seconds = Duration::from_secs;
+    let human = RetryWait::Even {
+        min: seconds(2),
+        max: seconds(6),
+    };
+    assert_eq!(client.retry.wait, human);
     assert_eq!(client.retry.attempts, Some(5));
     assert_eq!((client.reuse, client.resolvers), (Reuse::None, 7));
     assert!(citizens.provenance.assumed);
@@ -402,4 +407,127 @@ proptest::proptest! {
     fn no_text_at_all_breaks_the_parser(text in "\\PC{0,80}") {
         check_any(&text);
     }
+}
+
+#[test]
+fn retries_and_breakers_have_their_kinds() {
+    let client = |text: &str| {
+        let text = BASE
+            .replace(
+                "retry: {outcomes: [timeout, 5xx], wait: 2s..6s, attempts: 5}",
+                text,
+            )
+            .replace("reuse: none", "reuse: shared");
+        let (scenario, warnings) = read(&text).unwrap_or_else(|said| panic!("{said}"));
+        assert_eq!(warnings, "");
+        scenario.load[0].client.clone()
+    };
+    assert!(client("retry: none").retry.outcomes.is_empty());
+    let millis = Duration::from_millis;
+    for (text, wait) in [
+        ("{kind: immediate}", RetryWait::default()),
+        ("{}", RetryWait::default()),
+        (
+            "{kind: fixed, wait: 2s}",
+            RetryWait::Even {
+                min: millis(2_000),
+                max: millis(2_000),
+            },
+        ),
+        (
+            "{kind: human, wait: 2s..6s}",
+            RetryWait::Even {
+                min: millis(2_000),
+                max: millis(6_000),
+            },
+        ),
+        (
+            "{kind: exponential, base: 100ms, cap: 10s, attempts: 5, budget: 10%}",
+            RetryWait::Exponential {
+                base: millis(100),
+                cap: millis(10_000),
+            },
+        ),
+    ] {
+        let retry = client(&format!("retry: {text}")).retry;
+        assert_eq!(retry.wait, wait, "{text}");
+        assert_eq!(retry.outcomes, RetryOn::TRANSIENT, "{text}");
+    }
+    let full = client(
+        "retry: {retry_after: honour, budget: {share: 20%, least: 30/m}}, breaker: {share: 50%, open: 5s}, \
+         first_byte_timeout: 2s, connection_age: 30s, connection_requests: 100, dns_cache: forever, cookies: true",
+    );
+    assert_eq!(full.retry.retry_after, RetryAfter::Honour);
+    let budget = full.retry.budget.expect("a budget");
+    assert_eq!(budget.least, Rate::per_second(0.5).expect("a rate"));
+    let trip = Trip::Share {
+        share: Ratio::new(0.5).expect("a share"),
+        window: millis(10_000),
+        least: 20,
+    };
+    let breaker = full.breaker.expect("a breaker");
+    assert_eq!((breaker.trip, breaker.probes), (trip, 1));
+    assert_eq!(full.first_byte_timeout, Some(millis(2_000)));
+    assert_eq!(full.connection_requests, Some(100));
+    assert_eq!((full.dns_cache, full.cookies), (DnsCache::Forever, true));
+    let row = client("breaker: {failures: 3, open: 1s, probes: 2}");
+    assert_eq!(row.breaker.map(|b| b.trip), Some(Trip::InARow(3)));
+}
+
+#[test]
+fn journeys_are_mixed_turn_and_take_what_they_need() {
+    let text = BASE
+        .replace(
+            "others: {journey: register,",
+            "others: {journeys: {register: 3, look: 1},",
+        )
+        .replace(
+            "  - {think: 1s..3s}",
+            "  - {step: look, get: \"portal:/\", take: {id: cookie SID, no: 'regex no=(\\d+)'}, \
+             then: {404: stop, 5xx: find, shed: find, fallback: stop}}",
+        )
+        .replace(
+            "  register:\n",
+            "  look:\n    - {step: look, get: \"portal:/\"}\n  register:\n",
+        );
+    let (scenario, warnings) = read(&text).unwrap_or_else(|said| panic!("{said}"));
+    assert_eq!(warnings, "");
+    let shares = &scenario.load[1].journeys;
+    let shares: Vec<_> = shares
+        .iter()
+        .map(|s| (s.name.value.as_str(), s.weight))
+        .collect();
+    assert_eq!(shares, [("register", 3), ("look", 1)]);
+    let Step::Request(look) = &scenario.journeys[1].steps[2] else {
+        panic!("a request");
+    };
+    assert_eq!(look.take[0].from, TakeFrom::Cookie("SID".to_owned()));
+    assert_eq!(look.take[1].from, TakeFrom::Regex("no=(\\d+)".to_owned()));
+    let find = || Goto::Step("find".to_owned());
+    let status = |low, high| BranchOn::Status(StatusSet(vec![(low, high)]));
+    let expected = [
+        (status(404, 404), Goto::Stop),
+        (status(500, 599), find()),
+        (BranchOn::Failed(RetryOn::Shed), find()),
+        (BranchOn::Fallback, Goto::Stop),
+    ]
+    .map(|(on, to)| Branch { on, to });
+    assert_eq!(look.then, expected);
+}
+
+#[test]
+fn a_herd_is_one_line() {
+    let text = BASE.replace(
+        "arrivals: 10/s,",
+        "arrivals: 10/s, herd: [5_000 at sms_late.end, 40 at opening + 2m in 100ms],",
+    );
+    let (scenario, _) = read(&text).unwrap_or_else(|said| panic!("{said}"));
+    let herds = &scenario.load[1].herds;
+    let told: Vec<_> = herds
+        .iter()
+        .map(|h| (h.count, h.over.as_millis()))
+        .collect();
+    assert_eq!(told, [(5_000, 1_000), (40, 100)]);
+    assert_eq!(herds[0].at.value.edge, Edge::End);
+    assert_eq!(herds[1].at.value.plus, minutes(2));
 }
