@@ -107,7 +107,7 @@ impl Collected {
         let before = std::mem::replace(&mut self.in_flight_before, in_flight);
         let due = |to: Offset| -> f64 {
             let one = |p: &brownout::plan::PopulationPlan| {
-                p.curve.integral_between(Offset::ZERO, to) * p.journey.requests() as f64
+                p.curve.integral_between(Offset::ZERO, to) * p.journey.requests()
             };
             plan.populations.iter().map(one).sum::<f64>().round()
         };
