@@ -1,6 +1,10 @@
 //! The plan. It is kept in the record, so that a report needs nothing but the record; secrets are
 //! left out there.
 
+mod claim;
+
+pub use claim::{ClaimPlan, Point, Rule, StopPlan, WindowPlan};
+
 use std::{
     net::{IpAddr, SocketAddr},
     ops::Range,
@@ -14,9 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     guard::Guard,
     scenario::model::{
-        Body, Branch, Check, ClientPolicy, Comparison, DataSource, Edge, Effect, Happening, Limit,
-        Measure, MeasureSettings, Method, Provenance, RoutePattern, Spacing, Subject, Take,
-        Template,
+        Body, Branch, Check, ClientPolicy, DataSource, Edge, Effect, MeasureSettings, Method,
+        Provenance, RoutePattern, Spacing, Take, Template,
     },
     seed::Seed,
     time::{Compression, Offset, Story},
@@ -488,118 +491,6 @@ impl Trigger {
             } => *offset,
         }
     }
-}
-
-/// A claim, resolved: `text` as written, times real.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClaimPlan {
-    /// As written.
-    pub text: String,
-    /// Its meaning.
-    pub rule: Rule,
-}
-
-/// The meaning of a claim.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rule {
-    /// A measure over a window stands on the right side of a limit.
-    Measured {
-        /// Who.
-        subject: Subject,
-        /// What.
-        measure: Measure,
-        /// Which side.
-        comparison: Comparison,
-        /// The limit.
-        limit: Limit,
-        /// When.
-        window: WindowPlan,
-    },
-    /// Something never happens in a window.
-    Never {
-        /// Who.
-        subject: Subject,
-        /// What.
-        what: Happening,
-        /// When.
-        window: WindowPlan,
-    },
-    /// Something happens in a window.
-    Happens {
-        /// Who.
-        subject: Subject,
-        /// What.
-        what: Happening,
-        /// When.
-        window: WindowPlan,
-    },
-    /// Healthy (or shedding) again in time.
-    Recovers {
-        /// Who.
-        subject: Subject,
-        /// Real time.
-        within: Duration,
-        /// After what.
-        of: Point,
-    },
-    /// Never unhealthy while a fault is in force.
-    Tolerates {
-        /// Who.
-        subject: Subject,
-        /// Index of the fault.
-        fault: usize,
-    },
-    /// One recovers before the other, each after its own last incident.
-    ReturnsBefore {
-        /// The first one.
-        first: Subject,
-        /// The later one.
-        second: Subject,
-    },
-}
-
-/// A point of the run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Point {
-    /// Known beforehand.
-    At(Offset),
-    /// The edge of a fault (acknowledged injection, verified removal) plus real time.
-    Fault {
-        /// Index of the fault.
-        fault: usize,
-        /// Which edge.
-        edge: Edge,
-        /// Real time after it.
-        plus: Duration,
-    },
-}
-
-/// A part of the run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct WindowPlan {
-    /// Its begin.
-    pub from: Point,
-    /// Its end (not included).
-    pub to: Point,
-}
-
-/// A stop condition, resolved.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StopPlan {
-    /// As written.
-    pub text: String,
-    /// Who.
-    pub subject: Subject,
-    /// What is measured.
-    pub measure: Measure,
-    /// Which side means stop.
-    pub comparison: Comparison,
-    /// The limit.
-    pub limit: Limit,
-    /// How long it must hold.
-    pub lasting: Duration,
 }
 
 /// Something that nobody knows and somebody chose.

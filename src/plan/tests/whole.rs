@@ -4,11 +4,12 @@ use super::fixture::{cowin, minutes, seconds};
 use crate::{
     plan::{Needs, Origin, Point, Rule, StepPlan, Trigger},
     scenario::model::{
-        Branch, BranchOn, DemandKind, Edge, Effect, FaultPlace, Goto, Herd, JourneyShare, Reuse,
-        Step, TcpEffect, Until,
+        Branch, BranchOn, DemandKind, Edge, Effect, FaultPlace, Goto, Herd, JourneyShare,
+        RetryBudget, RetryWait, Reuse, Step, TcpEffect, Until,
     },
     seed::Seed,
     time::{Compression, Offset, Story},
+    units::{Rate, Ratio},
 };
 
 fn at(seconds: f64) -> Offset {
@@ -182,6 +183,25 @@ fn needs_follow_littles_law() {
     assert_eq!(retried.in_flight, 150 * 35);
     assert_eq!(retried.ports, needs.ports);
     assert!(retried.attempts > needs.attempts);
+}
+
+#[test]
+fn attempts_and_budgets_bound_the_retries() {
+    let mut case = cowin();
+    let retry = &mut case.scenario.load[0].client.retry;
+    retry.attempts = Some(3);
+    retry.wait = RetryWait::Exponential {
+        base: seconds(1),
+        cap: seconds(30),
+    };
+    // two retries for each of 150 arrivals a second
+    assert!((Needs::of(&case.plan()).attempts.get() - 750.0).abs() < 1e-6);
+    case.scenario.load[0].client.retry.budget = Some(RetryBudget {
+        share: Ratio::new(0.1).expect("a share"),
+        least: Rate::per_second(5.0).expect("a rate"),
+    });
+    // a tenth of 450 first attempts, and five
+    assert!((Needs::of(&case.plan()).attempts.get() - 500.0).abs() < 1e-6);
 }
 
 #[test]
