@@ -83,6 +83,7 @@ fn load_plan(server: &Server, arrivals: u64, steps: Vec<StepPlan>, client: Clien
         replay: None,
         spacing: Spacing::Uniform,
         arrivals,
+        users: None,
         client,
         provenance: Provenance::default(),
     }];

@@ -6,9 +6,11 @@ use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 use serde::{Serialize, Serializer};
 
 use super::{
+    crowd::{self, CrowdDescription, few_to_many},
     model::{FaultPlan, LinkPlan, PlacePlan, Plan, ServiceId, StepPlan, Trigger},
     needs::Needs,
     services,
+    users::crowds,
 };
 use crate::{
     plan::Assumption,
@@ -42,6 +44,8 @@ pub struct Description {
     pub timeline: Vec<Moment>,
     /// Rates, counts and limits.
     pub needs: Needs,
+    /// The users of each closed population.
+    pub users: Vec<CrowdDescription>,
     /// What of this machine and the network is touched.
     pub touches: Touches,
     /// Each fault and how far it can reach.
@@ -141,6 +145,7 @@ pub fn describe(plan: &Plan) -> Description {
         length: plan.length,
         timeline: timeline(plan),
         needs: Needs::of(plan),
+        users: crowd::describe(plan),
         touches: touches(plan),
         faults: plan.faults.iter().map(|f| reach(plan, f)).collect(),
         baseline: plan.baseline_window(),
@@ -155,14 +160,25 @@ pub fn describe(plan: &Plan) -> Description {
 
 fn timeline(plan: &Plan) -> Vec<Moment> {
     let rates = super::needs::request_rates(&plan.populations);
+    let crowds = crowds(&plan.populations);
+    let crowded = plan.populations.iter().any(|p| p.users.is_some());
     let mut moments: Vec<Moment> = Vec::new();
     for phase in &plan.phases {
         let (low, high) = rates.range_between(phase.from, phase.to);
-        let load = if high - low < 0.05 {
+        let mut load = if high - low < 0.05 {
             format!("{high:.1} requests/s")
         } else {
             format!("{low:.1} to {high:.1} requests/s")
         };
+        if crowded {
+            let (few, many) = crowds.range_between(phase.from, phase.to);
+            let users = few_to_many(few.whole(), many.whole());
+            // what users send is not known beforehand
+            load = match high {
+                0.0 => format!("{users} users"),
+                _ => format!("{load}, {users} users"),
+            };
+        }
         moments.push(Moment {
             story: phase.story_from,
             real: phase.from,

@@ -7,13 +7,15 @@ use super::{
     anchors::{self, Names},
     baseline,
     claims::{Claims, Role},
-    course,
+    course::{self, Course},
     faults::{self, Ground},
     fit,
     journeys::{self, Allocation},
     launch, limits, links,
     mistakes::{File, Mistakes},
-    model::{Assumption, JourneyPlan, Phase, Plan, PopulationPlan, ServicePlan},
+    model::{
+        Assumption, JourneyPlan, Phase, Plan, PopulationPlan, ServicePlan, UserCurve, UsersPlan,
+    },
     phases,
     ports::PortReuse,
     services,
@@ -24,7 +26,10 @@ use crate::{
     diagnostic::{Diagnostics, Severity},
     scenario::{
         built_in_data,
-        model::{DataSource, DemandKind, Provenance, Scenario, ScenarioPopulation},
+        model::{
+            Crowd, DataSource, Demand, DemandKind, Provenance, Scenario, ScenarioPopulation,
+            Spacing, Traffic,
+        },
     },
     seed::Seed,
     target::model::Target,
@@ -273,25 +278,26 @@ impl Load<'_> {
             )
             .hint("add a step such as `{step: look, get: \"portal:/\"}`");
         }
-        let per_journey = match population.demand.kind {
-            DemandKind::Arrivals => 1.0,
-            DemandKind::Requests => requests.max(1) as f64,
+        let name = &population.name.value;
+        let (course, spacing, users) = match &population.traffic {
+            Traffic::Open(demand) => {
+                let course = self.course(name, demand, requests, out);
+                (course, demand.spacing, None)
+            }
+            Traffic::Closed(crowd) => {
+                let users = self.users(crowd, out);
+                (Course::default(), Spacing::default(), Some(users))
+            }
         };
-        let scale = course::Scale {
-            time: self.time,
-            load: self.load_scale,
-            arrivals: 1.0 / per_journey,
-        };
-        let seed = self.seed.named("replay").named(&population.name.value);
-        let course = course::course(&population.demand, self.phases, scale, seed, out);
-        if course.arrivals == 0 {
+        let nobody = course.arrivals == 0 && users.as_ref().is_none_or(|users| users.most == 0);
+        if nobody {
             out.warning(
                 File::Scenario,
                 population.name.place,
                 "nobody",
                 format!("no one of `{}` ever comes", population.name.value),
             )
-            .hint("raise its rates or the load scale");
+            .hint("raise its numbers or the load scale");
         }
         PopulationPlan {
             name: population.name.value.clone(),
@@ -307,10 +313,47 @@ impl Load<'_> {
             },
             curve: course.curve,
             replay: course.replay,
-            spacing: population.demand.spacing,
+            spacing,
             arrivals: course.arrivals,
+            users,
             client: population.client.clone(),
             provenance: population.provenance.clone(),
+        }
+    }
+}
+
+impl Load<'_> {
+    /// When journeys of so many requests begin.
+    fn course(
+        &self,
+        name: &str,
+        demand: &Demand,
+        requests: usize,
+        out: &mut Mistakes<'_>,
+    ) -> Course {
+        let per_journey = match demand.kind {
+            DemandKind::Arrivals => 1.0,
+            DemandKind::Requests => requests.max(1) as f64,
+        };
+        let scale = course::Scale {
+            time: self.time,
+            load: self.load_scale,
+            arrivals: 1.0 / per_journey,
+        };
+        let seed = self.seed.named("replay").named(name);
+        course::course(demand, self.phases, scale, seed, out)
+    }
+
+    /// The load scale multiplies users as it multiplies rates. A tenth of a user walks nowhere, so
+    /// the sum is rounded at each instant.
+    fn users(&self, crowd: &Crowd, out: &mut Mistakes<'_>) -> UsersPlan {
+        let knots = phases::knots(&crowd.phases, self.phases, self.time, self.load_scale, out);
+        let curve = UserCurve { knots };
+        UsersPlan {
+            most: curve.most(),
+            curve,
+            pause_min: crowd.pause_min,
+            pause_max: crowd.pause_max,
         }
     }
 }

@@ -339,6 +339,7 @@ fn plan(rate: u64) -> Plan {
             replay: None,
             spacing: Spacing::default(),
             arrivals: rate * END,
+            users: None,
             client: ClientPolicy {
                 timeout: Duration::from_secs(5),
                 ..ClientPolicy::default()

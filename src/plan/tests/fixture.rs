@@ -72,6 +72,14 @@ pub(crate) fn feature(name: &str) -> Subject {
 }
 
 impl Case {
+    /// The demand of the first population.
+    pub(crate) fn demand(&mut self) -> &mut Demand {
+        match &mut self.scenario.load[0].traffic {
+            Traffic::Open(demand) => demand,
+            Traffic::Closed(_) => panic!("an open population"),
+        }
+    }
+
     /// What the scenario's file says at the place of this.
     pub(crate) fn word(&mut self, text: &str) -> Spanned<String> {
         write(&mut self.scenario_page, text, text.to_owned())
@@ -341,12 +349,12 @@ fn build_scenario(case: &mut Case) {
     let population = ScenarioPopulation {
         name: case.word("citizens"),
         journey: case.word("register"),
-        demand: Demand {
+        traffic: Traffic::Open(Demand {
             kind: DemandKind::Requests,
             phases,
             recorded: Vec::new(),
             spacing: Spacing::Uniform,
-        },
+        }),
         client: ClientPolicy {
             timeout: seconds(5),
             connect_timeout: seconds(5),

@@ -13,8 +13,8 @@ pub use claim::{
 };
 pub use client::{ClientPolicy, Retry, RetryOn, Reuse};
 pub use demand::{
-    Curve, CurvePoint, Demand, DemandKind, PhaseCurve, Piece, Recorded, RecordedTraffic, ReplayLog,
-    Spacing,
+    Crowd, Curve, CurvePoint, DEFAULT_PAUSE, Demand, DemandKind, PhaseCurve, Piece, Recorded,
+    RecordedTraffic, ReplayLog, Spacing, Traffic,
 };
 pub use fault::{
     DnsEffect, Effect, Fault, FaultPlace, HttpAction, HttpEffect, HttpMatch, ProcessEffect,
@@ -102,7 +102,7 @@ pub struct ScenarioPopulation {
     /// The journey that each of its members walks.
     pub journey: Spanned<String>,
     /// How many come, and when.
-    pub demand: Demand,
+    pub traffic: Traffic,
     /// How its members behave.
     pub client: ClientPolicy,
     /// Where its numbers come from.

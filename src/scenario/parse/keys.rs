@@ -38,6 +38,8 @@ pub(super) const POPULATION: Table = Table {
         needs("journey"),
         may("requests"),
         may("arrivals"),
+        may("users"),
+        may("pause"),
         may("spacing"),
         may("client"),
         may("source"),

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use super::{
     client::client,
-    curve::curve,
+    curve::{Quantity, RATES, USERS, curve},
     keys::POPULATION,
     names::Names,
     recorded::{is_recorded, recorded},
 };
 use crate::{
     diagnostic::Spanned,
-    document::{Fields, Mistakes, Node, closest_hint},
+    document::{Fields, Mistakes, Node, Words, closest_hint},
     scenario::model::{
-        ClientPolicy, Demand, DemandKind, Journey, PhaseCurve, Provenance, Recorded, ScenarioPhase,
-        ScenarioPopulation, Spacing,
+        ClientPolicy, Crowd, DEFAULT_PAUSE, Demand, DemandKind, Journey, PhaseCurve, Provenance,
+        Recorded, ScenarioPhase, ScenarioPopulation, Spacing, Traffic,
     },
 };
 
@@ -92,31 +92,7 @@ fn population(
             text.part(0..text.value.len()),
         ))
     });
-    let spacing = fields.get("spacing").and_then(|node| {
-        let words = [("uniform", Spacing::Uniform), ("poisson", Spacing::Poisson)];
-        mistakes.choice(node, "a spacing", &words)
-    });
-    let demand = fields
-        .one_of(&["requests", "arrivals"], true, mistakes)
-        .map(|(key, node)| {
-            let mut demand = Demand {
-                kind: if key.value == "requests" {
-                    DemandKind::Requests
-                } else {
-                    DemandKind::Arrivals
-                },
-                phases: Vec::new(),
-                recorded: Vec::new(),
-                spacing: spacing.unwrap_or_default(),
-            };
-            if is_recorded(node, &story.names.phases) {
-                let whole = recorded(node, None, demand.kind, mistakes);
-                demand.recorded.extend(whole);
-            } else {
-                demand.phases = curves(node, story, &mut demand.recorded, demand.kind, mistakes);
-            }
-            demand
-        });
+    let traffic = traffic(&fields, story, mistakes);
     let client = fields
         .get("client")
         .map_or_else(ClientPolicy::default, |node| client(node, mistakes));
@@ -124,25 +100,81 @@ fn population(
     Some(ScenarioPopulation {
         name: name.clone(),
         journey: journey?,
-        demand: demand?,
+        traffic: traffic?,
         client,
         provenance,
     })
 }
 
-/// A curve for each phase, or one for all of them.
-fn curves(
+/// `requests:`, `arrivals:` or `users:`, and what belongs to each.
+fn traffic(fields: &Fields<'_>, story: &Story<'_>, mistakes: &mut Mistakes) -> Option<Traffic> {
+    let spacing = fields.get("spacing").and_then(|node| {
+        let words = [("uniform", Spacing::Uniform), ("poisson", Spacing::Poisson)];
+        mistakes.choice(node, "a spacing", &words)
+    });
+    let pause = fields
+        .get("pause")
+        .and_then(|node| mistakes.span_range(node));
+    let (key, node) = fields.one_of(&["requests", "arrivals", "users"], true, mistakes)?;
+    let kind = match key.value.as_str() {
+        "users" => None,
+        "requests" => Some(DemandKind::Requests),
+        _ => Some(DemandKind::Arrivals),
+    };
+    let (alien, why) = match kind {
+        None => ("spacing", "arrivals are spread, users are there"),
+        Some(_) => ("pause", "users pause; an arrival walks its journey once"),
+    };
+    if let Some(node) = fields.get(alien) {
+        mistakes.error(
+            node.place,
+            format!("`{alien}` does not go with `{}`", key.value),
+            why,
+        );
+    }
+    Some(match kind {
+        None => {
+            let (pause_min, pause_max) = pause.unwrap_or((DEFAULT_PAUSE, DEFAULT_PAUSE));
+            Traffic::Closed(Crowd {
+                phases: curves(node, &USERS, story, None, mistakes),
+                pause_min,
+                pause_max,
+            })
+        }
+        Some(kind) => {
+            let mut recorded = Vec::new();
+            let mut phases = Vec::new();
+            if is_recorded(node, &story.names.phases) {
+                recorded.extend(self::recorded(node, None, kind, mistakes));
+            } else {
+                let files = Some((&mut recorded, kind));
+                phases = curves(node, &RATES, story, files, mistakes);
+            }
+            Traffic::Open(Demand {
+                kind,
+                phases,
+                recorded,
+                spacing: spacing.unwrap_or_default(),
+            })
+        }
+    })
+}
+
+/// A curve for each phase, or one for all of them; where files may stand in place of curves, those
+/// are gathered.
+fn curves<Q: Clone>(
     node: &Spanned<Node>,
+    quantity: &Quantity<Q>,
     story: &Story<'_>,
-    files: &mut Vec<Recorded>,
-    kind: DemandKind,
+    mut files: Option<(&mut Vec<Recorded>, DemandKind)>,
     mistakes: &mut Mistakes,
-) -> Vec<PhaseCurve> {
-    const WHAT: &str = "a curve such as `5_000/s -> 45_000/s in 1m`";
+) -> Vec<PhaseCurve<Q>> {
+    let what = quantity.curve;
     let Node::Map(entries) = &node.value else {
         let shortest = story.phases.iter().map(|phase| phase.length.value.0).min();
-        let whole = format!("{WHAT}, or a mapping of phases to curves");
-        let Some(curve) = mistakes.parse(node, &whole, |words| curve(words, shortest)) else {
+        let whole = format!("{what}, or a mapping of phases to curves");
+        let read = |words: &mut Words<'_>| curve(words, quantity, shortest);
+        let Some(curve) = mistakes.parse(node, &whole, read) else {
             return Vec::new();
         };
         return story
@@ -167,8 +199,8 @@ fn curves(
                 )
                 .hint = hint;
         }
-        if matches!(node.value, Node::Map(_)) {
-            let file = recorded(node, Some(phase.clone()), kind, mistakes);
+        if let (Node::Map(_), Some((files, kind))) = (&node.value, &mut files) {
+            let file = recorded(node, Some(phase.clone()), *kind, mistakes);
             files.extend(file.filter(|_| known));
             continue;
         }
@@ -177,7 +209,7 @@ fn curves(
             .iter()
             .find(|p| p.name.value == phase.value)
             .map(|p| p.length.value.0);
-        if let Some(curve) = mistakes.parse(node, WHAT, |words| curve(words, length))
+        if let Some(curve) = mistakes.parse(node, what, |words| curve(words, quantity, length))
             && known
         {
             curves.push(PhaseCurve {
