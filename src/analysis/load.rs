@@ -46,7 +46,8 @@ pub(crate) fn totals(world: &World<'_>) -> LoadTotals {
     }
     LoadTotals {
         planned: world.plan.populations.iter().map(|p| p.arrivals).sum(),
-        began: world.record.journeys.values().map(|j| j.began).sum(),
+        began: begun(world, false),
+        begun_by_users: begun(world, true),
         offered: counts.offered(),
         sent: counts.sum(Outcome::is_sent),
         good: counts.good(),
@@ -56,6 +57,18 @@ pub(crate) fn totals(world: &World<'_>) -> LoadTotals {
         errors,
         injected,
     }
+}
+
+/// Journeys begun in the open populations, or in the closed ones.
+pub(crate) fn begun(world: &World<'_>, closed: bool) -> u64 {
+    let populations = &world.plan.populations;
+    let wanted = |id: u16| {
+        let population = populations.get(usize::from(id));
+        population.is_some_and(|p| p.users.is_some()) == closed
+    };
+    let journeys = world.record.journeys.iter();
+    let counted = journeys.filter(|((_, id), _)| wanted(*id));
+    counted.map(|(_, journeys)| journeys.began).sum()
 }
 
 fn reason_not_sent(outcome: Outcome) -> Option<&'static str> {
@@ -74,7 +87,8 @@ pub(crate) fn populations(world: &World<'_>) -> BTreeMap<String, PopulationResul
             continue;
         };
         let mut result = PopulationResult {
-            planned: population.arrivals,
+            planned: population.users.is_none().then_some(population.arrivals),
+            users: population.users.as_ref().map(|users| users.most),
             first_attempts: requests.total.first,
             attempts: requests.total.attempts,
             amplification: requests.total.amplification().unwrap_or(1.0),

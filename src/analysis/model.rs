@@ -136,6 +136,8 @@ pub struct LoadTotals {
     pub planned: u64,
     /// Arrivals that began.
     pub began: u64,
+    /// Journeys that users of closed populations began; nobody plans their number.
+    pub begun_by_users: u64,
     /// Attempts offered (O).
     pub offered: u64,
     /// Attempts sent.
@@ -157,8 +159,10 @@ pub struct LoadTotals {
 /// A population's journeys and requests.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct PopulationResult {
-    /// Arrivals planned.
-    pub planned: u64,
+    /// Arrivals planned; nothing in a closed population, where nobody knows beforehand.
+    pub planned: Option<u64>,
+    /// The most users of a closed population at once, as planned.
+    pub users: Option<u32>,
     /// Journeys begun.
     pub began: u64,
     /// Journeys that ended well.

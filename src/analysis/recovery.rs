@@ -106,17 +106,25 @@ fn trigger(world: &World<'_>, bins: &Range<usize>) -> Trigger {
     }
 }
 
-/// The last stretch of the plan whose arrivals stand above the baseline's.
+/// The last stretch of the plan whose arrivals, or whose users, stand above the baseline's.
 fn elevated(world: &World<'_>) -> Option<(Offset, Offset)> {
     let grid = world.grid;
     let half = grid.width / 2;
-    let rate = |bin: usize| planned_rate(world.plan, grid.offset(bin).plus(half));
+    let load = |bin: usize| {
+        let at = grid.offset(bin).plus(half);
+        [planned_rate(world.plan, at), world.plan.users_at(at).get()]
+    };
     let base = world.baseline.clone();
     if base.is_empty() {
         return None;
     }
-    let usual = base.clone().map(rate).sum::<f64>() / base.len() as f64;
-    let above = |bin: &usize| rate(*bin) > usual * BACK_AT;
+    let usual =
+        |kind: usize| base.clone().map(|bin| load(bin)[kind]).sum::<f64>() / base.len() as f64;
+    let usual = [usual(0), usual(1)];
+    let above = |bin: &usize| {
+        let [rate, users] = load(*bin);
+        rate > usual[0] * BACK_AT || users > usual[1] * BACK_AT
+    };
     let last = (base.end..grid.bins).rev().find(above)?;
     let first = (base.end..=last).rev().take_while(above).last()?;
     Some((grid.offset(first), grid.offset(last + 1)))

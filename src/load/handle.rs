@@ -14,10 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     arrivals::{Replayed, Schedule},
     brakes::Brakes,
+    goose::Attack,
     limits::{self, DRAIN_WAIT},
     pacer::Pacer,
     release::Release,
     script::{LoadError, Script},
+    users::{Desk, Ticket},
     walkers::Walkers,
     worker::{self, Port, Report, Shared},
 };
@@ -100,12 +102,14 @@ pub struct Drained {
     pub lag: Latencies,
     /// Requests under way.
     pub in_flight: u64,
-    /// Arrivals due by now and not yet started.
+    /// Arrivals due by now and not yet started, and users who should be there and are not.
     pub overdue: u64,
     /// Each worker by itself.
     pub workers: Vec<WorkerState>,
     /// The first connect that the guard refused: the run is to be stopped then.
     pub blocked: Option<String>,
+    /// What went wrong with the users of closed populations: the run is to be stopped then.
+    pub failed: Option<String>,
 }
 
 /// How one worker fared since it was last asked.
@@ -126,6 +130,7 @@ pub struct WorkerState {
 pub struct LoadHandle {
     lines: Mutex<Vec<Line>>,
     threads: Vec<JoinHandle<()>>,
+    users: Option<(Arc<Desk>, Attack)>,
     network: Arc<Network>,
 }
 
@@ -143,8 +148,8 @@ struct Line {
 /// Starts the workers.
 ///
 /// # Errors
-/// [`LoadError`] when a journey of the plan cannot be walked, or a thread cannot be started (then
-/// those started before are cancelled).
+/// [`LoadError`] when a journey of the plan cannot be walked, or a thread cannot be started, or
+/// another run of this process has users, too (then those started before are cancelled).
 pub fn spawn(setup: LoadSetup) -> Result<LoadHandle, LoadError> {
     let plan = &setup.plan;
     let scripts = plan
@@ -155,10 +160,17 @@ pub fn spawn(setup: LoadSetup) -> Result<LoadHandle, LoadError> {
     let workers = setup.workers.max(1);
     let mut lines = Vec::with_capacity(workers);
     let mut threads = Vec::with_capacity(workers);
+    let mut counters = Vec::with_capacity(workers);
     for index in 0..workers {
         let (ask, asked) = unbounded_channel();
         let (reports, answers) = unbounded_channel();
-        let port = Port { asked, reports };
+        let (counter, tickets) = unbounded_channel();
+        counters.push(counter);
+        let port = Port {
+            asked,
+            reports,
+            tickets,
+        };
         let started = start(&setup, index, workers, scripts.clone(), port);
         threads.push(started.inspect_err(|_| setup.cancel.cancel())?);
         lines.push(Line {
@@ -169,11 +181,27 @@ pub fn spawn(setup: LoadSetup) -> Result<LoadHandle, LoadError> {
             state: WorkerState::default(),
         });
     }
+    let users = users(&setup, counters).inspect_err(|_| setup.cancel.cancel())?;
     Ok(LoadHandle {
         lines: Mutex::new(lines),
         threads,
+        users,
         network: setup.network,
     })
+}
+
+/// Starts the users of closed populations, if there are any.
+fn users(
+    setup: &LoadSetup,
+    counters: Vec<UnboundedSender<Ticket>>,
+) -> Result<Option<(Arc<Desk>, Attack)>, LoadError> {
+    let desk = Arc::new(Desk::new(&setup.plan, setup.clock, counters));
+    if desk.crowds.is_empty() {
+        return Ok(None);
+    }
+    let end = setup.clock.instant(Offset(setup.plan.length));
+    let attack = Attack::start(&desk, end, &setup.cancel)?;
+    Ok(Some((desk, attack)))
 }
 
 fn start(
@@ -272,7 +300,9 @@ impl LoadHandle {
     /// Whether all workers have ended by themselves or by cancellation.
     #[must_use]
     pub fn is_ended(&self) -> bool {
+        let users_left = |(_, attack): &(_, Attack)| attack.is_finished();
         self.threads.iter().all(JoinHandle::is_finished)
+            && self.users.as_ref().is_none_or(users_left)
     }
 
     /// Waits until all workers have ended, and hands out what was not yet drained.
@@ -295,17 +325,23 @@ impl LoadHandle {
                 std::panic::resume_unwind(panic);
             }
         }
+        if let Some((_, attack)) = self.users {
+            attack.finish().await;
+        }
         drained
     }
 
     fn drained(&self, sum: Sum, lines: &mut [Line]) -> Drained {
+        let users = self.users.as_ref();
+        let missing = users.map_or(0, |(desk, _)| desk.missing());
         Drained {
             delta: BinDelta::merged(sum.deltas),
             lag: sum.lag,
             in_flight: lines.iter().map(|line| line.in_flight).sum(),
-            overdue: lines.iter().map(|line| line.state.overdue).sum(),
+            overdue: lines.iter().map(|line| line.state.overdue).sum::<u64>() + missing,
             workers: lines.iter_mut().map(Line::hand_out).collect(),
             blocked: self.network.blocked(),
+            failed: users.and_then(|(_, attack)| attack.trouble()),
         }
     }
 }

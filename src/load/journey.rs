@@ -53,17 +53,17 @@ struct Walk<'a, C: Client> {
 /// Where a journey turns after a request, if it does: to a step, or nowhere.
 type Turn = Option<Option<usize>>;
 
-/// Walks the journey of an arrival and records what comes of it.
+/// Walks the journey of an arrival, records what comes of it, and tells whether it was good.
 ///
 /// The first request is due at the arrival, a later one when the step before it has ended, a retry
 /// when its wait is over. A request that was due within the patience is waited for until its own
 /// timeout; but a journey that ends after its patience has failed.
-pub(super) async fn walk<C: Client>(worker: Rc<Shared<C>>, arrival: Arrival) {
+pub(super) async fn walk<C: Client>(worker: Rc<Shared<C>>, arrival: Arrival) -> bool {
     let script = &worker.scripts[usize::from(arrival.population)];
     let late = worker.clock.now().since(arrival.intended);
     if late > worker.catch_up(arrival.population) {
         worker.not_sent(arrival, Outcome::NotSentLag);
-        return;
+        return false;
     }
     worker.started(late);
     let seed = script.seed.indexed(arrival.index);
@@ -83,6 +83,7 @@ pub(super) async fn walk<C: Client>(worker: Rc<Shared<C>>, arrival: Arrival) {
         let mut recorder = worker.recorder.borrow_mut();
         recorder.journey_ended(arrival.population, arrival.intended, end == End::Good);
     }
+    end == End::Good
 }
 
 impl<'a, C: Client> Walk<'a, C> {

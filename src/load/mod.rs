@@ -1,9 +1,12 @@
-//! The open model: arrivals start journeys at the planned instants, whatever the target does.
+//! The open model: arrivals start journeys at the planned instants, whatever the target does. And
+//! the closed one: users who begin again some time after their last journey has ended.
 //!
 //! A thread for each worker, each with its own runtime, connections, resolvers and recorder;
 //! nothing is shared for a request. A worker releases what falls due (worker, pacer); each arrival
 //! walks its journey (journey, script, data) through the client and records each attempt from its
-//! intended start; what holds its retries back stands in retry, budget and breaker. The dispatcher empties the recorders once a second (handle).
+//! intended start; what holds its retries back stands in retry, budget and breaker. The dispatcher
+//! empties the recorders once a second (handle). Users (users), whom goose schedules (goose), have
+//! the workers walk their journeys.
 
 pub mod arrivals;
 mod brakes;
@@ -11,6 +14,7 @@ mod breaker;
 mod budget;
 mod data;
 mod fine_timer;
+mod goose;
 mod handle;
 mod journey;
 mod limits;
@@ -20,6 +24,7 @@ mod retry;
 mod rolling;
 mod script;
 mod text;
+mod users;
 mod walkers;
 mod worker;
 

@@ -52,6 +52,9 @@ pub enum LoadError {
         /// The journey.
         journey: String,
     },
+    /// The users of closed populations cannot be started.
+    #[error("cannot start users: {0}")]
+    Users(String),
     /// A worker's thread or runtime could not be made.
     #[error("cannot start a worker: {0}")]
     Worker(#[from] std::io::Error),

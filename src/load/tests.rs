@@ -89,6 +89,7 @@ fn load_plan(server: &Server, arrivals: u64, steps: Vec<StepPlan>, client: Clien
         herds: Vec::new(),
         spacing: Spacing::Uniform,
         arrivals,
+        users: None,
         client,
         provenance: Provenance::default(),
     }];

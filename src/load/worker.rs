@@ -19,6 +19,7 @@ use super::{
     pacer::Pacer,
     release::{Arrival, Release},
     script::Script,
+    users::Ticket,
     walkers::Walkers,
 };
 use crate::{
@@ -44,7 +45,7 @@ pub(super) struct Shared<C> {
     /// Requests under way.
     pub(super) requests: Cell<u64>,
     /// Journeys under way, and those who walk them.
-    pub(super) walkers: Rc<Walkers<Arrival>>,
+    pub(super) walkers: Rc<Walkers<Ticket>>,
     /// Arrivals that are due and not yet released.
     pub(super) overdue: Cell<u64>,
     /// How late the last arrival was started.
@@ -65,6 +66,8 @@ pub(super) struct Report {
 pub(super) struct Port {
     pub(super) asked: UnboundedReceiver<()>,
     pub(super) reports: UnboundedSender<Report>,
+    /// Users who want to walk.
+    pub(super) tickets: UnboundedReceiver<Ticket>,
 }
 
 impl<C: Client> Shared<C> {
@@ -135,7 +138,10 @@ pub(super) async fn run<C: Client + 'static>(
         std::future::pending::<()>().await;
     };
     let load = async {
-        release_all(&shared, release, pacer).await;
+        tokio::join!(
+            release_all(&shared, release, pacer),
+            serve_users(&shared, port.tickets)
+        );
         last_requests(&shared, grace).await;
     };
     local
@@ -173,14 +179,26 @@ async fn release_all<C: Client + 'static>(
         while started < BATCH
             && let Some(arrival) = release.pop()
         {
-            started += usize::from(start(shared, arrival));
+            started += usize::from(start(shared, Ticket::of(arrival)));
         }
         shared.overdue.set(release.overdue());
     }
 }
 
-/// Starts an arrival's journey, if it is not too late for it and there is room.
-fn start<C: Client + 'static>(shared: &Rc<Shared<C>>, arrival: Arrival) -> bool {
+/// Lets users walk until the plan is over, or there are none.
+async fn serve_users<C: Client + 'static>(
+    shared: &Rc<Shared<C>>,
+    mut tickets: UnboundedReceiver<Ticket>,
+) {
+    let over = shared.clock.instant(shared.plan_end);
+    while let Ok(Some(ticket)) = tokio::time::timeout_at(over, tickets.recv()).await {
+        start(shared, ticket);
+    }
+}
+
+/// Starts a journey, if it is not too late for it and there is room.
+fn start<C: Client + 'static>(shared: &Rc<Shared<C>>, ticket: Ticket) -> bool {
+    let arrival = ticket.arrival;
     {
         let mut recorder = shared.recorder.borrow_mut();
         recorder.journey_began(arrival.population, arrival.intended);
@@ -202,8 +220,14 @@ fn start<C: Client + 'static>(shared: &Rc<Shared<C>>, arrival: Arrival) -> bool 
         return false;
     }
     let walker = Rc::clone(shared);
-    let walk = move |arrival| walk(Rc::clone(&walker), arrival);
-    shared.walkers.give(arrival, walk);
+    let walk = move |ticket: Ticket| {
+        let walker = Rc::clone(&walker);
+        async move {
+            let good = walk(walker, ticket.arrival).await;
+            ticket.end(good);
+        }
+    };
+    shared.walkers.give(ticket, walk);
     true
 }
 

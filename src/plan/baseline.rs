@@ -8,6 +8,7 @@ use super::{
     mistakes::{File, Mistakes},
     model::{FaultPlan, Plan},
     needs::request_rates,
+    users::crowds,
 };
 use crate::{
     scenario::model::{Claim, Scenario},
@@ -57,7 +58,9 @@ pub(super) fn check_thickness(scenario: &Scenario, plan: &Plan, out: &mut Mistak
         .round();
     let wanted = f64::from(measure.baseline_requests);
     let short = span + TOLERANCE < measure.baseline_span;
-    if !short && seen >= wanted {
+    // how often users come is seen only when they do; it is judged then
+    let crowd = crowds(&plan.populations).mean_between(from, to) > 0.0;
+    if !short && (crowd || seen >= wanted) {
         return;
     }
     let cut_by = first_fault(plan).filter(|f| f.start.expected() < phase.to);
@@ -77,7 +80,7 @@ pub(super) fn check_thickness(scenario: &Scenario, plan: &Plan, out: &mut Mistak
         seen / span.as_secs_f64()
     };
     let mut length = measure.baseline_span.as_secs_f64();
-    if rate > 0.0 {
+    if rate > 0.0 && !crowd {
         length = length.max(wanted / rate);
     }
     let length = Duration::from_secs_f64(length.ceil()) + measure.warm_up;
@@ -90,7 +93,7 @@ pub(super) fn check_thickness(scenario: &Scenario, plan: &Plan, out: &mut Mistak
         None => format!("let `{}` last {story} or longer", phase.name),
     };
     let in_time = wanted / span.max(measure.baseline_span).as_secs_f64();
-    if rate < in_time {
+    if rate < in_time && !crowd {
         let real = Rate::per_second(in_time).unwrap_or_default();
         let history = Rate::per_second((in_time / plan.load_scale).ceil()).unwrap_or_default();
         hint = if rate == 0.0 {
@@ -148,15 +151,20 @@ pub(super) fn check_end(scenario: &Scenario, plan: &Plan, out: &mut Mistakes<'_>
     } else {
         rates.rate_at(Offset::ZERO)
     };
-    if baseline == 0.0 {
+    let crowds = crowds(&plan.populations);
+    let crowd = crowds.mean_between(from, to);
+    if baseline == 0.0 && crowd == 0.0 {
         return;
     }
     let end = Offset(plan.length);
     let begin = Offset(plan.length.saturating_sub(needed.saturating_sub(TOLERANCE)));
     let (low, high) = rates.range_between(begin, end);
-    let level = |rate: f64| (rate / baseline - 1.0).abs() <= SAME_LOAD;
+    let (few, many) = crowds.range_between(begin, end);
+    let same = |seen: f64, usual: f64| (seen - usual).abs() <= SAME_LOAD * usual;
+    let level = [low, high].iter().all(|rate| same(*rate, baseline))
+        && [few, many].iter().all(|users| same(users.get(), crowd));
     let too_short = plan.length + TOLERANCE < needed;
-    if too_short || !level(low) || !level(high) {
+    if too_short || !level {
         let story = plan.time_scale.story(needed);
         let real = last.to.since(last.from);
         out.error(
@@ -172,10 +180,19 @@ pub(super) fn check_end(scenario: &Scenario, plan: &Plan, out: &mut Mistakes<'_>
             "let `{}` last {story} or longer at the load of `{}` ({} in all)",
             last.name,
             plan.phases[0].name,
-            rounded(Rate::per_second(baseline).unwrap_or_default()),
+            load(baseline, crowd),
         ));
     }
     check_room(scenario, plan, needed, out);
+}
+
+/// A rate of requests and a number of users, in words.
+pub(super) fn load(rate: f64, users: f64) -> String {
+    let rate =
+        (rate > 0.0).then(|| rounded(Rate::per_second(rate).unwrap_or_default()).to_string());
+    let users = (users > 0.0).then(|| format!("{} users", users.round()));
+    let parts: Vec<String> = rate.into_iter().chain(users).collect();
+    parts.join(" and ")
 }
 
 /// Warns of faults after which the run ends too soon.

@@ -83,7 +83,9 @@ pub(super) fn course(
     seed: Seed,
     out: &mut Mistakes<'_>,
 ) -> Course {
-    phases::check_names(demand, phases, out);
+    let curves = demand.phases.iter().map(|given| &given.phase);
+    let files = demand.recorded.iter().filter_map(|r| r.phase.as_ref());
+    phases::check_names(curves.chain(files), phases, out);
     let factor = scale.load * scale.arrivals;
     let mut knots = Vec::new();
     let mut logs = Logs::default();

@@ -6,10 +6,12 @@ use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 use serde::{Serialize, Serializer};
 
 use super::{
+    crowd::{self, CrowdDescription, few_to_many},
     habits,
     model::{FaultPlan, LinkPlan, PlacePlan, Plan, ServiceId, StepPlan, Trigger},
     needs::Needs,
     services,
+    users::crowds,
 };
 use crate::{
     plan::Assumption,
@@ -45,6 +47,8 @@ pub struct Description {
     pub needs: Needs,
     /// How the members of each population behave.
     pub clients: Vec<String>,
+    /// The users of each closed population.
+    pub users: Vec<CrowdDescription>,
     /// What of this machine and the network is touched.
     pub touches: Touches,
     /// Each fault and how far it can reach.
@@ -145,6 +149,7 @@ pub fn describe(plan: &Plan) -> Description {
         timeline: timeline(plan),
         needs: Needs::of(plan),
         clients: plan.populations.iter().flat_map(habits::lines).collect(),
+        users: crowd::describe(plan),
         touches: touches(plan),
         faults: plan.faults.iter().map(|f| reach(plan, f)).collect(),
         baseline: plan.baseline_window(),
@@ -159,14 +164,25 @@ pub fn describe(plan: &Plan) -> Description {
 
 fn timeline(plan: &Plan) -> Vec<Moment> {
     let rates = super::needs::request_rates(&plan.populations);
+    let crowds = crowds(&plan.populations);
+    let crowded = plan.populations.iter().any(|p| p.users.is_some());
     let mut moments: Vec<Moment> = Vec::new();
     for phase in &plan.phases {
         let (low, high) = rates.range_between(phase.from, phase.to);
-        let load = if high - low < 0.05 {
+        let mut load = if high - low < 0.05 {
             format!("{high:.1} requests/s")
         } else {
             format!("{low:.1} to {high:.1} requests/s")
         };
+        if crowded {
+            let (few, many) = crowds.range_between(phase.from, phase.to);
+            let users = few_to_many(few.whole(), many.whole());
+            // what users send is not known beforehand
+            load = match high {
+                0.0 => format!("{users} users"),
+                _ => format!("{load}, {users} users"),
+            };
+        }
         moments.push(Moment {
             story: phase.story_from,
             real: phase.from,

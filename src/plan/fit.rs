@@ -17,10 +17,12 @@ const TIMEOUTS_IN_A_PHASE: u32 = 3;
 
 /// Warns of phases without any load: what happens in them is seen by probes alone.
 pub(super) fn check_silence(scenario: &Scenario, plan: &Plan, out: &mut Mistakes<'_>) {
+    let crowds = super::users::crowds(&plan.populations);
     for (phase, written) in plan.phases.iter().zip(&scenario.phases) {
         let comes =
             |p: &super::model::PopulationPlan| p.curve.integral_between(phase.from, phase.to);
-        if plan.populations.iter().map(comes).sum::<f64>() > 0.0 {
+        let users = crowds.mean_between(phase.from, phase.to);
+        if users + plan.populations.iter().map(comes).sum::<f64>() > 0.0 {
             continue;
         }
         out.warning(

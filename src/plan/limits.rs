@@ -4,7 +4,7 @@ use super::{
     Here,
     mistakes::{File, Mistakes},
     model::Plan,
-    needs::Needs,
+    needs::{Needs, fastest},
     ports,
 };
 use crate::{
@@ -50,6 +50,8 @@ pub(super) fn check(
             continue;
         }
         let fits = plan.load_scale * usable / needed as f64;
+        let closed = plan.populations.iter().any(|p| p.users.is_some());
+        let fewer = if closed { ", let fewer users come" } else { "" };
         out.error(
             File::Scenario,
             place,
@@ -57,7 +59,7 @@ pub(super) fn check(
             format!("this load may need {needed} {what}; {usable} of the {limit} here may be used"),
         )
         .hint(format!(
-            "{remedy}, shorten `timeout` or `patience`, or run with `--load-scale {}`",
+            "{remedy}{fewer}, shorten `timeout` or `patience`, or run with `--load-scale {}`",
             percent_below(fits)
         ));
     }
@@ -120,7 +122,31 @@ fn check_guard_rate(
     let Some(limit) = &target.max_rate else {
         return;
     };
-    if needs.requests <= limit.value {
+    let mut reached = needs.requests.get();
+    for (population, written) in plan.populations.iter().zip(&scenario.load) {
+        let Some(users) = &population.users else {
+            continue;
+        };
+        let Some(most) = fastest(&population.journey, users) else {
+            out.error(
+                File::Scenario,
+                written.name.place,
+                "no pause, no bound",
+                format!(
+                    "`{}` may send at any rate, and the guard of `{}` allows {}",
+                    population.name, plan.target, limit.value
+                ),
+            )
+            .hint("give its users a `pause`");
+            return;
+        };
+        reached += most;
+    }
+    if reached <= limit.value.get() {
+        return;
+    }
+    if reached > needs.requests.get() {
+        guard_of_users(scenario, plan, limit.value, reached, out);
         return;
     }
     let highest = needs.populations.iter().max_by(|a, b| {
@@ -150,6 +176,42 @@ fn check_guard_rate(
     .hint(format!(
         "run with `--load-scale {}`, or raise `guard.max_rate` in the target",
         percent_below(fits)
+    ));
+}
+
+/// The load is too much for the guard, users included if they are answered at once.
+fn guard_of_users(
+    scenario: &Scenario,
+    plan: &Plan,
+    limit: Rate,
+    reached: f64,
+    out: &mut Mistakes<'_>,
+) {
+    let users = |name: &str| {
+        plan.populations
+            .iter()
+            .find(|p| p.name == name)?
+            .users
+            .as_ref()
+    };
+    let most = scenario
+        .load
+        .iter()
+        .max_by_key(|p| users(&p.name.value).map_or(0, |u| u.most));
+    out.error(
+        File::Scenario,
+        most.map_or(scenario.name.place, |p| p.name.place),
+        "if answered at once",
+        format!(
+            "the load may reach {}, and the guard of `{}` allows {limit}",
+            rounded(Rate::per_second(reached).unwrap_or_default()),
+            plan.target,
+        ),
+    )
+    .hint(format!(
+        "lengthen the `pause` of its users, run with `--load-scale {}`, or raise `guard.max_rate` in \
+         the target",
+        percent_below(plan.load_scale * limit.get() / reached)
     ));
 }
 

@@ -5,6 +5,7 @@ mod anchors;
 mod baseline;
 mod claims;
 mod course;
+mod crowd;
 mod curve;
 mod describe;
 mod faults;
@@ -24,6 +25,7 @@ mod resolve;
 mod services;
 mod subjects;
 mod text;
+mod users;
 mod windows;
 
 #[cfg(test)]
@@ -31,6 +33,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use crowd::CrowdDescription;
 pub use curve::Segment;
 pub use describe::{Description, Moment, Reach, Touches, describe};
 pub use model::*;

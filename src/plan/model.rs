@@ -23,7 +23,7 @@ use crate::{
     },
     seed::Seed,
     time::{Compression, Offset, Story},
-    units::{Rate, Ratio},
+    units::{Rate, Ratio, Users},
 };
 
 /// Everything that will happen.
@@ -249,7 +249,7 @@ pub struct PopulationPlan {
     pub name: String,
     /// Its journey.
     pub journey: JourneyPlan,
-    /// Arrivals (journeys started) a second over real time.
+    /// Arrivals (journeys started) a second over real time; none in a closed population.
     pub curve: RateCurve,
     /// What of them are lines of logs, each at its own time.
     #[serde(default)]
@@ -260,8 +260,11 @@ pub struct PopulationPlan {
     /// How they are spread.
     pub spacing: Spacing,
     /// Exactly so many arrivals: the integral of the curve, rounded (that of the curve without the
-    /// logs, and each line of those).
+    /// logs, and each line of those); none in a closed population.
     pub arrivals: u64,
+    /// The users of a closed population; an open one has none.
+    #[serde(default)]
+    pub users: Option<UsersPlan>,
     /// How its members behave.
     pub client: ClientPolicy,
     /// Where its numbers come from.
@@ -302,6 +305,31 @@ pub struct HerdPlan {
 pub struct RateCurve {
     /// The knots.
     pub knots: Vec<(Offset, Rate)>,
+}
+
+/// After a journey that failed a user waits at least this long, however short its pause is: users of
+/// a target that is gone must not knock in a tight loop.
+pub const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// The users of a closed population: each walks the journey, pauses, and begins again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UsersPlan {
+    /// How many there are over real time.
+    pub curve: UserCurve,
+    /// The most at once, all phases considered.
+    pub most: u32,
+    /// Shortest pause between two journeys of a user.
+    pub pause_min: Duration,
+    /// Longest pause.
+    pub pause_max: Duration,
+}
+
+/// A piecewise linear number of users over real time. Knots are in order; two at the same instant
+/// are a step; before the first and from the last on nobody is there.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct UserCurve {
+    /// The knots.
+    pub knots: Vec<(Offset, Users)>,
 }
 
 /// A journey, resolved.

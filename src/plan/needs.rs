@@ -2,7 +2,8 @@
 //!
 //! All of it follows from Little's law: what is in flight is the rate of arrivals times how long
 //! each holds on. The worst is a target that never answers, so that each request lasts its whole
-//! timeout and is tried again until patience ends.
+//! timeout and is tried again until patience ends. A user of a closed population has one request
+//! in flight at most, so there the users are counted.
 
 use std::time::Duration;
 
@@ -10,7 +11,10 @@ use serde::Serialize;
 
 use super::{
     curve::Sum,
-    model::{JourneyPlan, LinkPlan, Plan, PopulationPlan, ServiceId, StepPlan, WayPlan},
+    model::{
+        JourneyPlan, LinkPlan, PAUSE_AFTER_FAILURE, Plan, PopulationPlan, ServiceId, StepPlan,
+        UsersPlan, WayPlan,
+    },
 };
 use crate::{
     scenario::model::{ClientPolicy, RetryOn, RetryWait, Reuse},
@@ -50,9 +54,11 @@ pub struct Needs {
 pub struct PopulationNeeds {
     /// The population.
     pub name: String,
-    /// Journeys in all.
+    /// The most users of a closed population; its journeys and rates are not known beforehand.
+    pub users: Option<u32>,
+    /// Journeys in all; 0 in a closed population.
     pub arrivals: u64,
-    /// First attempts in all, when each journey comes to its end.
+    /// First attempts in all, when each journey comes to its end; 0 in a closed population.
     pub requests: u64,
     /// The highest rate of arrivals.
     pub highest_arrivals: Rate,
@@ -285,6 +291,19 @@ fn slow(client: &ClientPolicy, steps: &[StepPlan]) -> Way {
 }
 
 fn population(plan: &PopulationPlan) -> PopulationNeeds {
+    if let Some(users) = &plan.users {
+        return PopulationNeeds {
+            name: plan.name.clone(),
+            users: Some(users.most),
+            arrivals: 0,
+            requests: 0,
+            highest_arrivals: Rate::ZERO,
+            highest_requests: Rate::ZERO,
+            highest_attempts: Rate::ZERO,
+            in_flight: u64::from(users.most),
+            connections: weighted(plan, &|_| 1.0).ceil() as u64,
+        };
+    }
     let ways = ways(plan);
     let most = |of: &dyn Fn(&Way) -> f64| ways.iter().map(of).fold(0.0, f64::max).ceil() as u64;
     let requests = plan.journey.requests();
@@ -292,6 +311,7 @@ fn population(plan: &PopulationPlan) -> PopulationNeeds {
     let highest_requests = highest_arrivals.scaled(requests);
     PopulationNeeds {
         name: plan.name.clone(),
+        users: None,
         arrivals: plan.arrivals,
         requests: (plan.arrivals as f64 * requests).round() as u64,
         highest_arrivals,
@@ -338,8 +358,42 @@ fn retries(plan: &PopulationPlan) -> f64 {
     most.min(granted)
 }
 
+/// The highest rate of first attempts of a closed population, a second: each answer comes at once,
+/// or fails at once at the step where that is worst; of several journeys the fastest, and no turn is
+/// taken. `None` when nothing bounds it.
+pub(super) fn fastest(journey: &JourneyPlan, users: &UsersPlan) -> Option<f64> {
+    let pause = users.pause_min.as_secs_f64();
+    let after_failure = pause.max(PAUSE_AFTER_FAILURE.as_secs_f64());
+    let of_way = |way: WayPlan| {
+        let (mut requests, mut seconds, mut fastest) = (0.0, 0.0, 0.0_f64);
+        for step in &journey.steps[way.steps] {
+            match step {
+                StepPlan::Request(_) => {
+                    requests += 1.0;
+                    fastest = fastest.max(requests / (seconds + after_failure));
+                }
+                StepPlan::WaitFor(_) => {}
+                StepPlan::Think { min, .. } => seconds += min.as_secs_f64(),
+            }
+        }
+        let walked = seconds + pause;
+        (walked > 0.0).then(|| fastest.max(requests / walked))
+    };
+    // one way that nothing bounds is enough
+    let ways: Option<Vec<f64>> = journey.ways().into_iter().map(of_way).collect();
+    Some(ways?.into_iter().fold(0.0, f64::max) * f64::from(users.most))
+}
+
 /// Connections of a population at once, each counted `weight` times, at most.
 fn weighted(plan: &PopulationPlan, weight: &dyn Fn(ServiceId) -> f64) -> f64 {
+    if let Some(users) = &plan.users {
+        let each = plan.journey.services().into_iter().map(weight);
+        let held: f64 = match plan.client.reuse {
+            Reuse::None => each.fold(0.0, f64::max),
+            Reuse::Journey | Reuse::Shared => each.sum(),
+        };
+        return held * f64::from(users.most);
+    }
     let of_way = |way: &Way| {
         let seconds = way.held.iter().map(|(s, seconds)| seconds * weight(*s));
         way.at_once(plan, seconds.sum())

@@ -1,4 +1,4 @@
-//! The phases on both clocks, and a curve over one of them.
+//! The phases on both clocks, and a curve over one of them, or over all.
 
 use super::{
     mistakes::{File, Mistakes},
@@ -6,10 +6,28 @@ use super::{
 };
 use crate::{
     diagnostic::Spanned,
-    scenario::model::{Curve, Demand, Piece, ScenarioPhase},
+    scenario::model::{Curve, PhaseCurve, Piece, ScenarioPhase},
     time::{Compression, Offset, Story},
-    units::Rate,
+    units::{Rate, Users},
 };
+
+/// What a curve tells: something that a load scale multiplies. The default is none of it.
+pub(super) trait Quantity: Copy + Default + PartialEq {
+    /// So many times as much.
+    fn times(self, factor: f64) -> Self;
+}
+
+impl Quantity for Rate {
+    fn times(self, factor: f64) -> Self {
+        self.scaled(factor)
+    }
+}
+
+impl Quantity for Users {
+    fn times(self, factor: f64) -> Self {
+        self.scaled(factor)
+    }
+}
 
 /// Lays the phases one after the other. Real times come from the story's sums, so that rounding
 /// never adds up and no gap opens.
@@ -45,10 +63,12 @@ pub(super) fn resolve(
 }
 
 /// Refuses curves and files of phases that are not there.
-pub(super) fn check_names(demand: &Demand, phases: &[Phase], out: &mut Mistakes<'_>) {
-    let curves = demand.phases.iter().map(|given| &given.phase);
-    let files = demand.recorded.iter().filter_map(|r| r.phase.as_ref());
-    for given in curves.chain(files) {
+pub(super) fn check_names<'a>(
+    given: impl Iterator<Item = &'a Spanned<String>>,
+    phases: &[Phase],
+    out: &mut Mistakes<'_>,
+) {
+    for given in given {
         if !phases.iter().any(|p| p.name == given.value) {
             let names = phases.iter().map(|p| p.name.as_str());
             out.unknown(File::Scenario, given.place, "phase", &given.value, names);
@@ -56,23 +76,44 @@ pub(super) fn check_names(demand: &Demand, phases: &[Phase], out: &mut Mistakes<
     }
 }
 
-/// The knots of a curve over its phase, each rate times `factor`.
-pub(super) fn one_phase(
-    curve: &Spanned<Curve>,
+/// The knots of some phases' curves over the whole run, each value times `factor`.
+pub(super) fn knots<Q: Quantity>(
+    curves: &[PhaseCurve<Q>],
+    phases: &[Phase],
+    time: Compression,
+    factor: f64,
+    out: &mut Mistakes<'_>,
+) -> Vec<(Offset, Q)> {
+    check_names(curves.iter().map(|given| &given.phase), phases, out);
+    let mut knots = Vec::new();
+    for phase in phases {
+        let given = curves.iter().find(|g| g.phase.value == phase.name);
+        match given {
+            Some(given) => one_phase(&given.curve, phase, time, factor, &mut knots, out),
+            None => knots.extend([(phase.from, Q::default()), (phase.to, Q::default())]),
+        }
+    }
+    knots.dedup();
+    knots
+}
+
+/// The knots of a curve over its phase, each value times `factor`.
+pub(super) fn one_phase<Q: Quantity>(
+    curve: &Spanned<Curve<Q>>,
     phase: &Phase,
     time: Compression,
     factor: f64,
-    knots: &mut Vec<(Offset, Rate)>,
+    knots: &mut Vec<(Offset, Q)>,
     out: &mut Mistakes<'_>,
 ) {
     let mut story = phase.story_from;
-    let mut rate = curve.value.start.scaled(factor);
-    knots.push((phase.from, rate));
+    let mut value = curve.value.start.times(factor);
+    knots.push((phase.from, value));
     for piece in &curve.value.pieces {
         let (to, span) = match *piece {
-            Piece::Ramp { to, over } => (to.scaled(factor), over),
-            Piece::Hold { span } => (rate, span),
-            Piece::Step { to } => (to.scaled(factor), Story::default()),
+            Piece::Ramp { to, over } => (to.times(factor), over),
+            Piece::Hold { span } => (value, span),
+            Piece::Step { to } => (to.times(factor), Story::default()),
         };
         story = Story(story.0.saturating_add(span.0));
         if story > phase.story_to {
@@ -90,14 +131,14 @@ pub(super) fn one_phase(
             .hint("shorten the curve, or give the rest of it to the next phase");
             return;
         }
-        rate = to;
+        value = to;
         // a phase's last knot is its end exactly, whatever the compression rounds to
         let at = if story == phase.story_to {
             phase.to
         } else {
             Offset(time.real(story))
         };
-        knots.push((at, rate));
+        knots.push((at, value));
     }
-    knots.push((phase.to, rate));
+    knots.push((phase.to, value));
 }

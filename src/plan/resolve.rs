@@ -7,13 +7,13 @@ use super::{
     anchors::{self, Names},
     baseline,
     claims::{Claims, Role},
-    course,
+    course::{self, Course},
     faults::{self, Ground},
     fit, herds,
     journeys::{self, Allocation},
     launch, limits, links,
     mistakes::{File, Mistakes},
-    model::{Assumption, Phase, Plan, PopulationPlan, ServicePlan},
+    model::{Assumption, Phase, Plan, PopulationPlan, ServicePlan, UserCurve, UsersPlan},
     phases,
     ports::PortReuse,
     services,
@@ -24,7 +24,10 @@ use crate::{
     diagnostic::{Diagnostics, Severity},
     scenario::{
         built_in_data,
-        model::{DataSource, DemandKind, Provenance, Scenario, ScenarioPopulation},
+        model::{
+            Crowd, DataSource, Demand, DemandKind, Provenance, Scenario, ScenarioPopulation,
+            Spacing, Traffic,
+        },
     },
     seed::Seed,
     target::model::Target,
@@ -279,27 +282,33 @@ impl Load<'_> {
             )
             .hint("add a step such as `{step: look, get: \"portal:/\"}`");
         }
-        let per_journey = match population.demand.kind {
-            DemandKind::Arrivals => 1.0,
-            DemandKind::Requests => journeys::mean_requests(&walked).max(1.0),
+        let (course, spacing, herds, users) = match &population.traffic {
+            Traffic::Open(demand) => {
+                let requests = journeys::mean_requests(&walked);
+                let mut course = self.course(&population.name.value, demand, requests, out);
+                let herds = herds::resolve(&population.herds, &self.herding, out);
+                herds::on_top(&mut course, &herds);
+                (course, demand.spacing, herds, None)
+            }
+            Traffic::Closed(crowd) => {
+                let users = self.users(crowd, out);
+                (
+                    Course::default(),
+                    Spacing::default(),
+                    Vec::new(),
+                    Some(users),
+                )
+            }
         };
-        let scale = course::Scale {
-            time: self.time,
-            load: self.load_scale,
-            arrivals: 1.0 / per_journey,
-        };
-        let seed = self.seed.named("replay").named(&population.name.value);
-        let mut course = course::course(&population.demand, self.phases, scale, seed, out);
-        let herds = herds::resolve(&population.herds, &self.herding, out);
-        herds::on_top(&mut course, &herds);
-        if course.arrivals == 0 {
+        let nobody = course.arrivals == 0 && users.as_ref().is_none_or(|users| users.most == 0);
+        if nobody {
             out.warning(
                 File::Scenario,
                 population.name.place,
                 "nobody",
                 format!("no one of `{}` ever comes", population.name.value),
             )
-            .hint("raise its rates or the load scale");
+            .hint("raise its numbers or the load scale");
         }
         let ground = journeys::Ground {
             population: index,
@@ -312,10 +321,41 @@ impl Load<'_> {
             curve: course.curve,
             replay: course.replay,
             herds,
-            spacing: population.demand.spacing,
+            spacing,
             arrivals: course.arrivals,
+            users,
             client: population.client.clone(),
             provenance: population.provenance.clone(),
+        }
+    }
+}
+
+impl Load<'_> {
+    /// When journeys of so many requests begin.
+    fn course(&self, name: &str, demand: &Demand, requests: f64, out: &mut Mistakes<'_>) -> Course {
+        let per_journey = match demand.kind {
+            DemandKind::Arrivals => 1.0,
+            DemandKind::Requests => requests.max(1.0),
+        };
+        let scale = course::Scale {
+            time: self.time,
+            load: self.load_scale,
+            arrivals: 1.0 / per_journey,
+        };
+        let seed = self.seed.named("replay").named(name);
+        course::course(demand, self.phases, scale, seed, out)
+    }
+
+    /// The load scale multiplies users as it multiplies rates. A tenth of a user walks nowhere, so
+    /// the sum is rounded at each instant.
+    fn users(&self, crowd: &Crowd, out: &mut Mistakes<'_>) -> UsersPlan {
+        let knots = phases::knots(&crowd.phases, self.phases, self.time, self.load_scale, out);
+        let curve = UserCurve { knots };
+        UsersPlan {
+            most: curve.most(),
+            curve,
+            pause_min: crowd.pause_min,
+            pause_max: crowd.pause_max,
         }
     }
 }

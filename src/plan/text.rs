@@ -8,6 +8,7 @@ use tabled::{
 };
 
 use super::{
+    crowd::{CrowdDescription, few_to_many},
     describe::{Description, Reach},
     limits::rounded,
 };
@@ -79,13 +80,17 @@ impl Description {
     fn load_table(&self, page: &mut Page) {
         page.title("How much comes");
         let rows = self.needs.populations.iter().map(|p| {
+            let known = |text: String| match p.users {
+                None => text,
+                Some(_) => UNKNOWN.to_owned(),
+            };
             [
                 p.name.clone(),
-                grouped(p.arrivals),
-                grouped(p.requests),
-                per_second(p.highest_arrivals),
-                per_second(p.highest_requests),
-                per_second(p.highest_attempts),
+                known(grouped(p.arrivals)),
+                known(grouped(p.requests)),
+                known(per_second(p.highest_arrivals)),
+                known(per_second(p.highest_requests)),
+                known(per_second(p.highest_attempts)),
                 grouped(p.in_flight),
             ]
         });
@@ -115,6 +120,43 @@ impl Description {
             grouped(needs.descriptors),
             grouped(needs.ports),
         ));
+        self.users_table(page);
+    }
+
+    fn users_table(&self, page: &mut Page) {
+        if self.users.is_empty() {
+            return;
+        }
+        page.title("How many users are there");
+        let rows = self.users.iter().flat_map(|crowd: &CrowdDescription| {
+            let (short, long) = crowd.pause;
+            let pause = match short == long {
+                true => Span(short).to_string(),
+                false => format!("{} to {}", Span(short), Span(long)),
+            };
+            let phases = crowd.phases.iter().map(|(phase, few, many)| {
+                let users = few_to_many(*few, *many);
+                [
+                    crowd.population.clone(),
+                    phase.clone(),
+                    users,
+                    pause.clone(),
+                ]
+            });
+            let name = crowd.population.clone();
+            let most = [
+                name,
+                "at most".into(),
+                crowd.most.to_string(),
+                String::new(),
+            ];
+            phases.chain([most]).collect::<Vec<_>>()
+        });
+        page.table(["population", "phase", "users", "pause"], rows, 0);
+        page.line(
+            "  a user begins again when its journey has ended and its pause is over: a slow target is \
+             asked less often",
+        );
     }
 
     fn touches_table(&self, page: &mut Page) {
@@ -195,6 +237,9 @@ impl Description {
         page.list("Advice", &self.advice);
     }
 }
+
+/// What stands in place of a number that nobody knows beforehand.
+const UNKNOWN: &str = "-";
 
 /// A text under construction.
 struct Page {

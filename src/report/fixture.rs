@@ -161,6 +161,7 @@ pub(super) fn cowin() -> Analysis {
         load: LoadTotals {
             planned: 9_310,
             began: 9_310,
+            begun_by_users: 0,
             offered: 41_204,
             sent: 40_993,
             good: 17_377,
@@ -176,7 +177,8 @@ pub(super) fn cowin() -> Analysis {
             injected: 9_404,
         },
         populations: BTreeMap::from([("citizens".into(), PopulationResult {
-            planned: 9_310,
+            planned: Some(9_310),
+            users: None,
             began: 9_310,
             good: 3_120,
             failed: 6_190,

@@ -1,6 +1,8 @@
 //! Words and marks that all forms of the report share.
 
-use crate::analysis::{Analysis, ClaimResult, Recovery, State, SubjectResult, Verdict};
+use crate::analysis::{
+    Analysis, ClaimResult, PopulationResult, Recovery, State, SubjectResult, Verdict,
+};
 
 use super::numbers::{NOTHING, count, seconds};
 
@@ -64,6 +66,41 @@ pub(super) fn silent(subject: &SubjectResult) -> Option<&'static str> {
         (true, _) => None,
         (false, "nothing") => Some("no traffic, no probe"),
         (false, _) => Some("too little data"),
+    }
+}
+
+/// How many journeys began, of those planned and of those that users began when they liked.
+pub(super) fn began(analysis: &Analysis) -> String {
+    let load = &analysis.load;
+    let arrivals = format!(
+        "{} of {} planned arrivals began",
+        count(load.began),
+        count(load.planned)
+    );
+    let closed = analysis
+        .populations
+        .values()
+        .filter(|p| p.users.is_some())
+        .count();
+    if closed == 0 {
+        return arrivals;
+    }
+    let users = format!(
+        "users, who wait for their answers, began {} journeys",
+        count(load.begun_by_users)
+    );
+    match closed == analysis.populations.len() {
+        true => users,
+        false => format!("{arrivals}; {users}"),
+    }
+}
+
+/// How many journeys of a population were planned, or how many users it has.
+pub(super) fn planned(population: &PopulationResult) -> String {
+    match (population.planned, population.users) {
+        (Some(planned), _) => count(planned),
+        (None, Some(users)) => format!("up to {users} users"),
+        (None, None) => NOTHING.into(),
     }
 }
 

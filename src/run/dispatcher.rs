@@ -226,6 +226,7 @@ impl Dispatcher {
     fn take_in(&mut self, mut drained: Drained) -> (BinDelta, Option<String>) {
         let mut delta = std::mem::take(&mut drained.delta);
         let blocked = drained.blocked.take();
+        let failed = drained.failed.take();
         self.schedule.take_in(drained);
         let probed = self.probes.drain();
         delta.cells.extend(probed.cells);
@@ -238,6 +239,9 @@ impl Dispatcher {
         }
         if !delta.cells.is_empty() || !delta.journeys.is_empty() {
             self.tell(RunEvent::Measured(delta.clone()));
+        }
+        if let Some(detail) = failed {
+            self.stop(StopReason::Internal, detail);
         }
         (delta, blocked)
     }

@@ -4,10 +4,12 @@
 mod rate;
 mod ratio;
 mod span;
+mod users;
 
 pub use rate::Rate;
 pub use ratio::Ratio;
 pub use span::{Span, parse_span};
+pub use users::Users;
 
 use std::fmt;
 

@@ -19,6 +19,7 @@ mod shipped_files;
 mod stall;
 mod support;
 mod truth;
+mod users;
 
 /// The executable, in the project's folder, without the caller's colour settings.
 fn brownout(args: &[&str]) -> std::process::Command {

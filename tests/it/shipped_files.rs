@@ -93,6 +93,41 @@ fn the_schema_refuses_what_the_parser_refuses() {
 }
 
 #[test]
+fn the_schema_knows_users() {
+    let validator = validator("scenario");
+    let (_, good) = shipped("scenarios").swap_remove(0);
+    let (journey, curve) = ("register", "10 -> 200 in 1m then 50");
+    for (population, fits) in [
+        (serde_json::json!({"journey": journey, "users": 50}), true),
+        (
+            serde_json::json!({"journey": journey, "users": {"calm": 5, "opening": curve}}),
+            true,
+        ),
+        (
+            serde_json::json!({"journey": journey, "users": 50, "pause": "1s..3s"}),
+            true,
+        ),
+        (serde_json::json!({"journey": journey, "users": -1}), false),
+        (
+            serde_json::json!({"journey": journey, "users": 50, "arrivals": "5/s"}),
+            false,
+        ),
+        (
+            serde_json::json!({"journey": journey, "users": 50, "spacing": "poisson"}),
+            false,
+        ),
+        (
+            serde_json::json!({"journey": journey, "arrivals": "5/s", "pause": "1s"}),
+            false,
+        ),
+    ] {
+        let mut scenario = good.clone();
+        scenario["load"]["clerks"] = population.clone();
+        assert_eq!(validator.is_valid(&scenario), fits, "{population}");
+    }
+}
+
+#[test]
 fn shipped_files_are_good() {
     for file in [
         "scenarios/cowin-2021.yaml",

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    analysis::{ClaimResult, Verdict, claims, samples::Reading, stats::ratio, text, world::World},
+    analysis::{
+        ClaimResult, Verdict, claims, load, samples::Reading, stats::ratio, text, world::World,
+    },
     event::{HarnessTick, WorkerTick},
     plan::{ClaimPlan, Plan, Rule},
     scenario::model::{Limit, Measure},
@@ -166,6 +168,6 @@ pub(super) fn missing_arrivals(world: &World<'_>) -> f64 {
         return 0.0;
     }
     let planned: u64 = world.plan.populations.iter().map(|p| p.arrivals).sum();
-    let began: u64 = world.record.journeys.values().map(|j| j.began).sum();
+    let began = load::begun(world, false);
     ratio(planned.saturating_sub(began), planned).unwrap_or(0.0)
 }

@@ -8,3 +8,4 @@ mod machine;
 mod script;
 mod summary;
 mod truth;
+mod users;

@@ -341,6 +341,7 @@ fn plan(rate: u64) -> Plan {
             herds: Vec::new(),
             spacing: Spacing::default(),
             arrivals: rate * END,
+            users: None,
             client: ClientPolicy {
                 timeout: Duration::from_secs(5),
                 ..ClientPolicy::default()

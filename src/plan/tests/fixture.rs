@@ -72,6 +72,14 @@ pub(crate) fn feature(name: &str) -> Subject {
 }
 
 impl Case {
+    /// The demand of the first population.
+    pub(crate) fn demand(&mut self) -> &mut Demand {
+        match &mut self.scenario.load[0].traffic {
+            Traffic::Open(demand) => demand,
+            Traffic::Closed(_) => panic!("an open population"),
+        }
+    }
+
     /// What the scenario's file says at the place of this.
     pub(crate) fn word(&mut self, text: &str) -> Spanned<String> {
         write(&mut self.scenario_page, text, text.to_owned())
@@ -344,12 +352,12 @@ fn build_scenario(case: &mut Case) {
             name: case.word("register"),
             weight: 1,
         }],
-        demand: Demand {
+        traffic: Traffic::Open(Demand {
             kind: DemandKind::Requests,
             phases,
             recorded: Vec::new(),
             spacing: Spacing::Uniform,
-        },
+        }),
         herds: Vec::new(),
         client: ClientPolicy {
             timeout: seconds(5),

@@ -54,7 +54,7 @@ fn names() {
         "did you mean `register`?",
     );
     one(
-        |case| case.scenario.load[0].demand.phases[1].phase = case.word("openning"),
+        |case| case.demand().phases[1].phase = case.word("openning"),
         "error: unknown phase `openning` @ openning",
         "did you mean `opening`?",
     );
@@ -102,7 +102,7 @@ fn names() {
         |case| {
             let name = case.word("portal");
             case.scenario.phases[2].name = name.clone();
-            case.scenario.load[0].demand.phases[2].phase = name;
+            case.demand().phases[2].phase = name;
         },
         "error: `portal` is also a service of the target @ portal",
         "give the phase another name",
@@ -438,7 +438,7 @@ fn baseline_and_end() {
     );
     one(
         |case| {
-            let curve = &mut case.scenario.load[0].demand.phases[3].curve.value;
+            let curve = &mut case.demand().phases[3].curve.value;
             curve.start = "6_000/s".parse().expect("a rate");
         },
         "error: the run does not end at baseline load for 40s",
@@ -450,7 +450,7 @@ fn baseline_and_end() {
 fn demand() {
     one(
         |case| {
-            let curve = &mut case.scenario.load[0].demand.phases[1].curve.value;
+            let curve = &mut case.demand().phases[1].curve.value;
             curve.pieces.push(Piece::Hold { span: minutes(60) });
         },
         "error: the curve is longer than its phase `opening`, which lasts 1h @ curve of opening",
@@ -489,7 +489,7 @@ fn warnings_become_advice() {
 #[test]
 fn all_mistakes_come_at_once() {
     let mut case = cowin();
-    case.scenario.load[0].demand.phases[1].phase = case.word("openning");
+    case.demand().phases[1].phase = case.word("openning");
     case.scenario.faults[0].share = Ratio::ONE;
     case.scenario.faults[0].at.value = FaultPlace::Process("gone".into());
     let claim = success(&mut case, service("nobody"), Limit::Rate(1.0));

@@ -45,7 +45,7 @@ fn a_request_budget_is_divided_by_the_journeys_length() {
     assert_eq!(citizens.arrivals, (requests / 3.0).round() as u64);
 
     let mut case = cowin();
-    case.scenario.load[0].demand.kind = DemandKind::Arrivals;
+    case.demand().kind = DemandKind::Arrivals;
     case.here.local_ports = 60_000;
     let plan = case.plan();
     assert_eq!(plan.populations[0].arrivals, requests as u64);

@@ -198,9 +198,8 @@ pub(super) fn outcomes(analysis: &Analysis) -> Table {
     let mut outcomes = table(
         "Outcomes",
         &format!(
-            "{} of {} planned arrivals began; {} requests were offered and {} sent. {}",
-            count(load.began),
-            count(load.planned),
+            "{}; {} requests were offered and {} sent. {}",
+            words::began(analysis),
             count(load.offered),
             count(load.sent),
             words::met(analysis).unwrap_or_default()
@@ -223,7 +222,7 @@ pub(super) fn populations(analysis: &Analysis) -> Table {
         [
             name.clone(),
             if p.retry_storm { "yes" } else { "no" }.into(),
-            count(p.planned),
+            words::planned(p),
             count(p.began),
             count(p.good),
             count(p.failed),
@@ -237,7 +236,7 @@ pub(super) fn populations(analysis: &Analysis) -> Table {
     });
     table(
         "Populations",
-        "Journeys, one an arrival, and the requests that they made.",
+        "Journeys, one an arrival or many a user, and the requests that they made.",
         2,
         [
             "population",

@@ -159,10 +159,9 @@ impl Page {
         let share = |n: u64| percent((load.offered > 0).then(|| n as f64 / load.offered as f64));
         self.heading("Load");
         self.text(&format!(
-            "{} of {} planned arrivals began; {} requests offered, {} sent; {} good ({}), \
+            "{}; {} requests offered, {} sent; {} good ({}), \
              of which {} fallback; {} shed; amplification {}",
-            count(load.began),
-            count(load.planned),
+            words::began(analysis),
             count(load.offered),
             count(load.sent),
             count(load.good),

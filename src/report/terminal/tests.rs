@@ -48,6 +48,25 @@ fn says_every_gate_symptom_and_hint() {
 }
 
 #[test]
+fn users_are_not_measured_against_a_plan() {
+    let mut analysis = fixture::cowin();
+    let mut clerks = analysis.populations["citizens"].clone();
+    (clerks.planned, clerks.users) = (None, Some(200));
+    analysis.load.begun_by_users = 1_234;
+    analysis.populations.insert("clerks".into(), clerks);
+    let users = "users, who wait for their answers, began 1,234 journeys; 41,204 requests offered";
+    let text = render(&analysis, false, 400);
+    let both = format!("9,310 of 9,310 planned arrivals began; {users}");
+    assert!(text.contains(&both), "{text}");
+    analysis.populations.remove("citizens");
+    let text = render(&analysis, false, 400);
+    assert!(
+        text.contains(users) && !text.contains("planned arrivals"),
+        "{text}"
+    );
+}
+
+#[test]
 fn colour_changes_nothing_but_colour() {
     let analysis = fixture::cowin();
     let plain = render(&analysis, false, 80);

@@ -1,13 +1,38 @@
 //! How much traffic comes, and when.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 pub use crate::import::{CurvePoint, ReplayLog};
 use crate::{
     diagnostic::{Place, Spanned},
     time::{Compression, Story},
-    units::Rate,
+    units::{Rate, Users},
 };
+
+/// What decides when a population's members begin their journeys.
+#[derive(Debug, Clone)]
+pub enum Traffic {
+    /// The open model: they come when the plan says so, whatever the target does.
+    Open(Demand),
+    /// The closed model: each begins again some time after its last journey has ended.
+    Closed(Crowd),
+}
+
+/// `users:` a crowd that walks its journey again and again.
+#[derive(Debug, Clone)]
+pub struct Crowd {
+    /// How many there are, for each phase that says so; in a phase without a curve nobody is there.
+    pub phases: Vec<PhaseCurve<Users>>,
+    /// Shortest pause between a user's journeys, real time.
+    pub pause_min: Duration,
+    /// Longest pause.
+    pub pause_max: Duration,
+}
+
+/// The pause between a user's journeys unless the scenario says otherwise. Real time.
+pub const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 
 /// A population's demand over the phases.
 #[derive(Debug, Clone)]
@@ -45,11 +70,11 @@ pub enum Spacing {
 
 /// The curve of one phase.
 #[derive(Debug, Clone)]
-pub struct PhaseCurve {
+pub struct PhaseCurve<Q = Rate> {
     /// The phase.
     pub phase: Spanned<String>,
     /// Its curve.
-    pub curve: Spanned<Curve>,
+    pub curve: Spanned<Curve<Q>>,
 }
 
 /// Traffic that a file tells, for a phase or for the whole run.
@@ -84,34 +109,34 @@ pub enum RecordedTraffic {
     },
 }
 
-/// A rate over a phase: `5_000/s -> 45_000/s in 1m hold 10m then 20_000/s`.
-/// After its last piece the rate stays.
+/// A rate over a phase (`5_000/s -> 45_000/s in 1m hold 10m then 20_000/s`), or a number of users.
+/// After its last piece it stays.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Curve {
-    /// The rate at the phase's start.
-    pub start: Rate,
+pub struct Curve<Q = Rate> {
+    /// Its value at the phase's start.
+    pub start: Q,
     /// What follows, one after the other.
-    pub pieces: Vec<Piece>,
+    pub pieces: Vec<Piece<Q>>,
 }
 
 /// A piece of a curve, in story time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Piece {
-    /// `-> RATE in SPAN`: a straight line to another rate.
+pub enum Piece<Q = Rate> {
+    /// `-> VALUE in SPAN`: a straight line to another value.
     Ramp {
         /// Where it ends.
-        to: Rate,
+        to: Q,
         /// How long it takes.
         over: Story,
     },
-    /// `hold SPAN`: the rate stays.
+    /// `hold SPAN`: it stays.
     Hold {
         /// For how long.
         span: Story,
     },
-    /// `then RATE`: a step.
+    /// `then VALUE`: a step.
     Step {
-        /// The new rate.
-        to: Rate,
+        /// The new value.
+        to: Q,
     },
 }

@@ -17,8 +17,8 @@ pub use client::{
     Reuse, Trip,
 };
 pub use demand::{
-    Curve, CurvePoint, Demand, DemandKind, PhaseCurve, Piece, Recorded, RecordedTraffic, ReplayLog,
-    Spacing,
+    Crowd, Curve, CurvePoint, DEFAULT_PAUSE, Demand, DemandKind, PhaseCurve, Piece, Recorded,
+    RecordedTraffic, ReplayLog, Spacing, Traffic,
 };
 pub use fault::{
     DnsEffect, Effect, Fault, FaultPlace, HttpAction, HttpEffect, HttpMatch, ProcessEffect,
@@ -108,7 +108,7 @@ pub struct ScenarioPopulation {
     /// The journeys that its members walk, at least one.
     pub journeys: Vec<JourneyShare>,
     /// How many come, and when.
-    pub demand: Demand,
+    pub traffic: Traffic,
     /// Who comes at once, on top.
     pub herds: Vec<Herd>,
     /// How its members behave.

@@ -40,6 +40,8 @@ pub(super) const POPULATION: Table = Table {
         may("requests"),
         may("arrivals"),
         may("herd"),
+        may("users"),
+        may("pause"),
         may("spacing"),
         may("client"),
         may("source"),

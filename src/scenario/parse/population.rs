@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     client::client,
-    curve::curve,
+    curve::{Quantity, RATES, USERS, curve},
     herd::herds,
     keys::POPULATION,
     names::Names,
@@ -12,10 +12,10 @@ use super::{
 };
 use crate::{
     diagnostic::Spanned,
-    document::{Fields, Mistakes, Node, closest_hint},
+    document::{Fields, Mistakes, Node, Words, closest_hint},
     scenario::model::{
-        ClientPolicy, Demand, DemandKind, Journey, JourneyShare, PhaseCurve, Provenance, Recorded,
-        ScenarioPhase, ScenarioPopulation, Spacing,
+        ClientPolicy, Crowd, DEFAULT_PAUSE, Demand, DemandKind, Journey, JourneyShare, PhaseCurve,
+        Provenance, Recorded, ScenarioPhase, ScenarioPopulation, Spacing, Traffic,
     },
 };
 
@@ -71,31 +71,7 @@ fn population(
 ) -> Option<ScenarioPopulation> {
     let fields = Fields::open(node, &POPULATION, mistakes)?;
     let journeys = journeys(&fields, story, mistakes);
-    let spacing = fields.get("spacing").and_then(|node| {
-        let words = [("uniform", Spacing::Uniform), ("poisson", Spacing::Poisson)];
-        mistakes.choice(node, "a spacing", &words)
-    });
-    let demand = fields
-        .one_of(&["requests", "arrivals"], true, mistakes)
-        .map(|(key, node)| {
-            let mut demand = Demand {
-                kind: if key.value == "requests" {
-                    DemandKind::Requests
-                } else {
-                    DemandKind::Arrivals
-                },
-                phases: Vec::new(),
-                recorded: Vec::new(),
-                spacing: spacing.unwrap_or_default(),
-            };
-            if is_recorded(node, &story.names.phases) {
-                let whole = recorded(node, None, demand.kind, mistakes);
-                demand.recorded.extend(whole);
-            } else {
-                demand.phases = curves(node, story, &mut demand.recorded, demand.kind, mistakes);
-            }
-            demand
-        });
+    let traffic = traffic(&fields, story, mistakes);
     let herds = fields
         .get("herd")
         .map_or_else(Vec::new, |node| herds(node, story.names, mistakes));
@@ -106,7 +82,7 @@ fn population(
     Some(ScenarioPopulation {
         name: name.clone(),
         journeys: journeys?,
-        demand: demand?,
+        traffic: traffic?,
         herds,
         client,
         provenance,
@@ -158,19 +134,77 @@ fn journey(name: &Spanned<String>, story: &Story<'_>, mistakes: &mut Mistakes) -
     false
 }
 
-/// A curve for each phase, or one for all of them.
-fn curves(
+/// `requests:`, `arrivals:` or `users:`, and what belongs to each.
+fn traffic(fields: &Fields<'_>, story: &Story<'_>, mistakes: &mut Mistakes) -> Option<Traffic> {
+    let spacing = fields.get("spacing").and_then(|node| {
+        let words = [("uniform", Spacing::Uniform), ("poisson", Spacing::Poisson)];
+        mistakes.choice(node, "a spacing", &words)
+    });
+    let pause = fields
+        .get("pause")
+        .and_then(|node| mistakes.span_range(node));
+    let (key, node) = fields.one_of(&["requests", "arrivals", "users"], true, mistakes)?;
+    let kind = match key.value.as_str() {
+        "users" => None,
+        "requests" => Some(DemandKind::Requests),
+        _ => Some(DemandKind::Arrivals),
+    };
+    let aliens: &[_] = match kind {
+        None => &[
+            ("spacing", "arrivals are spread, users are there"),
+            ("herd", "a herd arrives, users are there"),
+        ],
+        Some(_) => &[("pause", "users pause; an arrival walks its journey once")],
+    };
+    for (alien, why) in aliens {
+        if let Some(node) = fields.get(alien) {
+            let message = format!("`{alien}` does not go with `{}`", key.value);
+            mistakes.error(node.place, message, *why);
+        }
+    }
+    Some(match kind {
+        None => {
+            let (pause_min, pause_max) = pause.unwrap_or((DEFAULT_PAUSE, DEFAULT_PAUSE));
+            Traffic::Closed(Crowd {
+                phases: curves(node, &USERS, story, None, mistakes),
+                pause_min,
+                pause_max,
+            })
+        }
+        Some(kind) => {
+            let mut recorded = Vec::new();
+            let mut phases = Vec::new();
+            if is_recorded(node, &story.names.phases) {
+                recorded.extend(self::recorded(node, None, kind, mistakes));
+            } else {
+                let files = Some((&mut recorded, kind));
+                phases = curves(node, &RATES, story, files, mistakes);
+            }
+            Traffic::Open(Demand {
+                kind,
+                phases,
+                recorded,
+                spacing: spacing.unwrap_or_default(),
+            })
+        }
+    })
+}
+
+/// A curve for each phase, or one for all of them; where files may stand in place of curves, those
+/// are gathered.
+fn curves<Q: Clone>(
     node: &Spanned<Node>,
+    quantity: &Quantity<Q>,
     story: &Story<'_>,
-    files: &mut Vec<Recorded>,
-    kind: DemandKind,
+    mut files: Option<(&mut Vec<Recorded>, DemandKind)>,
     mistakes: &mut Mistakes,
-) -> Vec<PhaseCurve> {
-    const WHAT: &str = "a curve such as `5_000/s -> 45_000/s in 1m`";
+) -> Vec<PhaseCurve<Q>> {
+    let what = quantity.curve;
     let Node::Map(entries) = &node.value else {
         let shortest = story.phases.iter().map(|phase| phase.length.value.0).min();
-        let whole = format!("{WHAT}, or a mapping of phases to curves");
-        let Some(curve) = mistakes.parse(node, &whole, |words| curve(words, shortest)) else {
+        let whole = format!("{what}, or a mapping of phases to curves");
+        let read = |words: &mut Words<'_>| curve(words, quantity, shortest);
+        let Some(curve) = mistakes.parse(node, &whole, read) else {
             return Vec::new();
         };
         return story
@@ -195,8 +229,8 @@ fn curves(
                 )
                 .hint = hint;
         }
-        if matches!(node.value, Node::Map(_)) {
-            let file = recorded(node, Some(phase.clone()), kind, mistakes);
+        if let (Node::Map(_), Some((files, kind))) = (&node.value, &mut files) {
+            let file = recorded(node, Some(phase.clone()), *kind, mistakes);
             files.extend(file.filter(|_| known));
             continue;
         }
@@ -205,7 +239,7 @@ fn curves(
             .iter()
             .find(|p| p.name.value == phase.value)
             .map(|p| p.length.value.0);
-        if let Some(curve) = mistakes.parse(node, WHAT, |words| curve(words, length))
+        if let Some(curve) = mistakes.parse(node, what, |words| curve(words, quantity, length))
             && known
         {
             curves.push(PhaseCurve {

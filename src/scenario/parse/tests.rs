@@ -7,7 +7,7 @@ use crate::{
     diagnostic::{RenderStyle, Source},
     scenario::model::*,
     time::{Compression, Story},
-    units::{Rate, Ratio},
+    units::{Rate, Ratio, Users},
 };
 
 const BASE: &str = r#"
@@ -85,11 +85,12 @@ fn head_phases_and_scale() {
 fn populations_are_complete() {
     let scenario = base();
     let citizens = &scenario.load[0];
-    assert_eq!(citizens.demand.kind, DemandKind::Requests);
-    assert_eq!(citizens.demand.spacing, Spacing::Poisson);
-    assert_eq!(citizens.demand.phases[1].phase.value, "opening");
+    let demand = demand(citizens);
+    assert_eq!(demand.kind, DemandKind::Requests);
+    assert_eq!(demand.spacing, Spacing::Poisson);
+    assert_eq!(demand.phases[1].phase.value, "opening");
     assert_eq!(
-        citizens.demand.phases[1].curve.value.start,
+        demand.phases[1].curve.value.start,
         Rate::per_second(5e3).expect("rate")
     );
     let client = &citizens.client;
@@ -108,9 +109,45 @@ fn populations_are_complete() {
     assert_eq!(citizens.provenance.history.as_deref(), Some("29 s"));
     let others = &scenario.load[1];
     assert_eq!(&others.client, client);
-    assert_eq!(others.demand.kind, DemandKind::Arrivals);
+    let demand = self::demand(others);
+    assert_eq!(demand.kind, DemandKind::Arrivals);
     // one curve for all is a curve for each
-    assert_eq!(others.demand.phases.len(), 2);
+    assert_eq!(demand.phases.len(), 2);
+}
+
+#[test]
+fn users_have_a_curve_and_a_pause() {
+    let crowd = |users: &str| {
+        let text = BASE.replace("arrivals: 10/s", users);
+        let (scenario, warnings) = read(&text).unwrap_or_else(|said| panic!("{said}"));
+        assert_eq!(warnings, "");
+        match scenario.load[1].traffic.clone() {
+            Traffic::Closed(crowd) => crowd,
+            Traffic::Open(_) => panic!("a closed population"),
+        }
+    };
+    let number = |n: f64| Users::new(n).expect("a number");
+    let plain = crowd("users: 50");
+    assert_eq!(
+        (plain.pause_min, plain.pause_max),
+        (DEFAULT_PAUSE, DEFAULT_PAUSE)
+    );
+    assert_eq!(plain.phases.len(), 2);
+    assert_eq!(plain.phases[1].curve.value.start, number(50.0));
+    let curved = crowd("users: {opening: 10 -> 1_200 in 1m then 50}, pause: 1s..3s");
+    assert_eq!(curved.pause_max, Duration::from_secs(3));
+    let [opening] = &curved.phases[..] else {
+        panic!("one phase");
+    };
+    assert_eq!(opening.curve.value.start, number(10.0));
+    assert_eq!(opening.curve.value.pieces.len(), 2);
+}
+
+fn demand(population: &ScenarioPopulation) -> &Demand {
+    match &population.traffic {
+        Traffic::Open(demand) => demand,
+        Traffic::Closed(_) => panic!("an open population"),
+    }
 }
 
 #[test]
