@@ -103,6 +103,17 @@ impl Judge {
             || self.takes.iter().any(TakeSource::wants_body)
     }
 
+    /// Whether anything here looks at other headers than those that are always kept.
+    #[must_use]
+    pub fn wants_headers(&self) -> bool {
+        let looks = |c: &Compiled| matches!(c, Compiled::Header(..));
+        self.checks.iter().chain(&self.fallback).any(looks)
+            || self
+                .takes
+                .iter()
+                .any(|t| matches!(t, TakeSource::Header(_)))
+    }
+
     /// Judges an answer that ended `after` its actual send, and hands out what is taken from it,
     /// in the order of the takes. A good answer from which something could not be taken has failed
     /// a check: the journey cannot go on with it.

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -20,7 +19,7 @@ use super::{
     conn::{Conn, Done, Limits, Sent},
     exchange::{Answer, Call},
     failure,
-    hyper_client::build,
+    http1::is_target,
     network::Network,
     resolver::VirtualResolver,
 };
@@ -63,18 +62,19 @@ pub(super) async fn open(
         let tcp = tcp.map_err(|error| failure::of_connect(&error))?;
         // a failure here (the peer is gone again) shows itself in the first write
         let _ = tcp.set_nodelay(true);
-        let Some(tls) = &network.endpoint(service).tls else {
-            return Ok(Stream::Plain(tcp));
+        let endpoint = network.endpoint(service);
+        let Some(tls) = &endpoint.tls else {
+            return Ok(Conn::over(Stream::Plain(tcp), endpoint).await?);
         };
         let tls = tls.connector.connect(tls.name.clone(), tcp).await;
         let tls = tls.map_err(|error| Broken {
             outcome: failure::of_handshake(&error),
             handshake: Some(error),
         })?;
-        Ok::<_, Broken>(Stream::Tls(Box::new(tls)))
+        Ok(Conn::over(Stream::Tls(Box::new(tls)), endpoint).await?)
     };
     match timeout_at(deadline, work).await {
-        Ok(stream) => Ok(Conn::over(TokioIo::new(stream?)).await?),
+        Ok(opened) => opened,
         Err(_) => Err(Outcome::TimeoutConnect.into()),
     }
 }
@@ -103,15 +103,27 @@ pub(crate) async fn one_shot(
     let Some(call) = call else {
         return Ok(None);
     };
-    let keep_body = call.keep_body;
-    let request = build(network, &call, true)?;
+    if !is_target(call.path) {
+        return Err(Outcome::Protocol.into());
+    }
     let limits = Limits {
         head: None,
         deadline,
     };
-    match conn.exchange(request, limits, keep_body).await {
-        Sent::Unsent(_, outcome) => Err(outcome.into()),
+    let endpoint = network.endpoint(service);
+    match conn.exchange(endpoint, &call, limits, true).await {
+        Sent::Unsent(outcome) => Err(outcome.into()),
         Sent::Done(Done { result, .. }) => Ok(Some(result?)),
+    }
+}
+
+impl Stream {
+    /// The protocol that TLS agreed on (ALPN, RFC 7301); on a plain stream none is spoken about.
+    pub(super) fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => Some(stream.get_ref().1.alpn_protocol().unwrap_or_default()),
+        }
     }
 }
 

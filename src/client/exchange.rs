@@ -14,6 +14,9 @@ pub const REQUEST_HEADER: &str = "brownout-request";
 /// The header that a fault proxy of ours adds to a response that it made or delayed.
 pub const FAULT_HEADER: &str = "brownout-fault";
 
+/// What we call ourselves in the User-Agent header.
+pub(super) const AGENT: &str = concat!("brownout/", env!("CARGO_PKG_VERSION"));
+
 /// Sends requests. An implementation belongs to one thread and keeps connections of its own.
 pub trait Client {
     /// What one visitor has: its resolver and the connections that it keeps.
@@ -53,6 +56,9 @@ pub struct Call<'a> {
     pub first_byte_timeout: Option<Duration>,
     /// Whether anybody will look at the body of the answer.
     pub keep_body: bool,
+    /// Whether anybody will look at other headers of the answer than those that tell a client what
+    /// to do next: Set-Cookie, Retry-After, Location, and Date beside them.
+    pub keep_headers: bool,
 }
 
 /// The name of a request on the wire: the value of [`REQUEST_HEADER`].
@@ -106,7 +112,7 @@ pub struct Exchange {
 pub struct Answer {
     /// Its status code.
     pub status: u16,
-    /// Its headers.
+    /// Its headers: all if they were wanted, else at least those that [`Call::keep_headers`] names.
     pub headers: HeaderMap,
     /// Its body, at most [`KEPT_BODY`] bytes of it, and only if it was wanted.
     pub body: Bytes,

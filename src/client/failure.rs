@@ -1,6 +1,6 @@
 //! Which outcome an error of a socket, of TLS or of HTTP is.
 
-use std::{error::Error as StdError, io};
+use std::io;
 
 use rustix::io::Errno;
 
@@ -54,30 +54,8 @@ pub(crate) fn of_handshake_in_words(error: &io::Error) -> String {
     }
 }
 
-/// The outcome of an error of a connection that stood.
-pub(super) fn of_http(error: &hyper::Error) -> Outcome {
-    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        // hyper tells a reset apart only in the source
-        return of_source(error).unwrap_or(Outcome::ClosedEarly);
-    }
-    if error.is_parse() || error.is_parse_too_large() || error.is_parse_status() {
-        return Outcome::Protocol;
-    }
-    of_source(error).unwrap_or(Outcome::Protocol)
-}
-
-fn of_source(error: &hyper::Error) -> Option<Outcome> {
-    let mut source = error.source();
-    while let Some(inner) = source {
-        if let Some(error) = inner.downcast_ref::<io::Error>() {
-            return Some(of_stream(error));
-        }
-        source = inner.source();
-    }
-    None
-}
-
-fn of_stream(error: &io::Error) -> Outcome {
+/// The outcome of an error of a stream that stood.
+pub(super) fn of_stream(error: &io::Error) -> Outcome {
     let tls = error
         .get_ref()
         .is_some_and(|inner| inner.is::<rustls::Error>());

@@ -1,31 +1,26 @@
-//! The client on hyper's HTTP/1.1 connections.
+//! The client on connections of our own.
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{
-    Request, Uri,
-    header::{CONNECTION, HOST, HeaderName, HeaderValue, USER_AGENT},
-};
 use tokio::time::Instant;
 
 use super::{
-    conn::{Done, Limits, Sent},
+    conn::{Conn, Done, Limits, Sent},
     dial,
-    exchange::{Call, Client, Exchange, REQUEST_HEADER},
+    exchange::{Call, Client, Exchange},
+    http1::is_target,
+    http2,
     network::Network,
     resolver::{Upstream, VirtualResolver},
-    slots::{Connections, Grant, Held, Slot, Slots},
+    slots::{Connections, Grant, Held, Slots},
+    streams::Sharing,
 };
 use crate::{
     measure::Outcome,
-    plan::ServiceId,
-    scenario::model::{ClientPolicy, DnsCache, Method, Reuse},
+    plan::{Protocol, ServiceId},
+    scenario::model::{ClientPolicy, DnsCache, Reuse},
     seed::Seed,
 };
-
-const AGENT: &str = concat!("brownout/", env!("CARGO_PKG_VERSION"));
 
 /// For whom a client sends.
 #[derive(Debug, Clone)]
@@ -144,9 +139,8 @@ impl HyperClient {
         &self,
         session: &Session,
         call: &Call<'_>,
-        slot: Slot,
         begun: Instant,
-    ) -> Result<Held, Outcome> {
+    ) -> Result<Conn, Outcome> {
         let deadline = call.deadline.min(begun + call.connect_timeout);
         let members = &self.members[usize::from(session.population)];
         let resolver = &members.resolvers[session.resolver];
@@ -155,7 +149,56 @@ impl HyperClient {
             .visitors_address(call.service, resolver, &self.upstream, deadline)
             .await?;
         let conn = dial::open(&self.network, call.service, addr, deadline).await;
-        Ok(slot.holding(conn.map_err(|broken| broken.outcome)?))
+        conn.map_err(|broken| broken.outcome)
+    }
+
+    async fn connect_shared(
+        &self,
+        session: &Session,
+        call: &Call<'_>,
+        begun: Instant,
+    ) -> Result<http2::Conn, Outcome> {
+        match self.connect(session, call, begun).await? {
+            Conn::Http2(conn) => Ok(conn),
+            Conn::Http1(_) => Err(Outcome::Protocol),
+        }
+    }
+
+    /// Sends a request on a connection that others use at the same time.
+    async fn send_on_stream(
+        &self,
+        session: &Session,
+        call: &Call<'_>,
+        sharing: Sharing,
+    ) -> Exchange {
+        let endpoint = self.network.endpoint(call.service);
+        let key = (session.population, call.service);
+        loop {
+            let stream = self.slots.acquire_stream(key, sharing, call.deadline);
+            let Some(stream) = stream.await else {
+                return failed(None, Outcome::NotSentLimit);
+            };
+            let sent = Instant::now();
+            let fresh = !stream.stands();
+            let open = self.connect_shared(session, call, sent);
+            let conn = match stream.opened(open, call.deadline).await {
+                Ok(conn) => conn,
+                Err(outcome) => return failed(Some(sent), outcome),
+            };
+            match conn.exchange(endpoint, call, Limits::of(call)).await {
+                // the server closed it while it was idle, or refuses more: any client dials again
+                Sent::Unsent(_) if !fresh => {}
+                Sent::Unsent(outcome) => return failed(Some(sent), outcome),
+                Sent::Done(Done { injected, result }) => {
+                    return Exchange {
+                        sent: Some(sent),
+                        ended: Instant::now(),
+                        injected,
+                        result,
+                    };
+                }
+            }
+        }
     }
 }
 
@@ -193,11 +236,19 @@ impl Client for HyperClient {
     async fn send(&self, session: &mut Session, call: Call<'_>) -> Exchange {
         let setup = self.members[usize::from(session.population)].setup;
         let close = setup.reuse == Reuse::None;
-        let mut request = match build(&self.network, &call, close) {
-            Ok(request) => request,
-            Err(outcome) => return failed(None, outcome),
-        };
+        if !is_target(call.path) {
+            return failed(None, Outcome::Protocol);
+        }
+        let endpoint = self.network.endpoint(call.service);
         let key = (session.population, call.service);
+        if let (Protocol::Http2 { streams }, Reuse::Shared) = (endpoint.protocol, setup.reuse) {
+            let sharing = Sharing {
+                streams,
+                age: setup.connection_age,
+                requests: setup.connection_requests,
+            };
+            return self.send_on_stream(session, &call, sharing).await;
+        }
         loop {
             let grant = match self.take_kept(session, call.service) {
                 Some(held) => Some(Grant::Kept(held)),
@@ -208,19 +259,16 @@ impl Client for HyperClient {
                 None => return failed(None, Outcome::NotSentLimit),
                 Some(Grant::Kept(held)) if setup.is_too_old(&held, sent) => continue,
                 Some(Grant::Kept(held)) => (held, false),
-                Some(Grant::Fresh(slot)) => match self.connect(session, &call, slot, sent).await {
-                    Ok(held) => (held, true),
+                Some(Grant::Fresh(slot)) => match self.connect(session, &call, sent).await {
+                    Ok(conn) => (slot.holding(conn), true),
                     Err(outcome) => return failed(Some(sent), outcome),
                 },
             };
-            let limits = Limits {
-                head: call.first_byte_timeout.map(|limit| Instant::now() + limit),
-                deadline: call.deadline,
-            };
-            match held.conn.exchange(request, limits, call.keep_body).await {
+            let limits = Limits::of(&call);
+            match held.conn.exchange(endpoint, &call, limits, close).await {
                 // the server closed it while it was idle: any client dials again then
-                Sent::Unsent(unsent, _) if !fresh => request = unsent,
-                Sent::Unsent(_, outcome) => return failed(Some(sent), outcome),
+                Sent::Unsent(_) if !fresh => {}
+                Sent::Unsent(outcome) => return failed(Some(sent), outcome),
                 Sent::Done(Done { injected, result }) => {
                     held.requests += 1;
                     self.keep(session, call.service, held);
@@ -242,44 +290,5 @@ fn failed(sent: Option<Instant>, outcome: Outcome) -> Exchange {
         ended: Instant::now(),
         injected: false,
         result: Err(outcome),
-    }
-}
-
-/// The request as it goes over the wire. Headers of the step win over those of the service.
-pub(super) fn build(
-    network: &Network,
-    call: &Call<'_>,
-    close: bool,
-) -> Result<Request<Full<Bytes>>, Outcome> {
-    let endpoint = network.endpoint(call.service);
-    // a path that is none cannot be sent as HTTP
-    let uri = Uri::try_from(call.path).map_err(|_| Outcome::Protocol)?;
-    let mut request = Request::new(Full::new(call.body.clone().unwrap_or_default()));
-    *request.method_mut() = method(call.method);
-    *request.uri_mut() = uri;
-    let headers = request.headers_mut();
-    headers.reserve(5 + endpoint.headers.len() + call.headers.len());
-    headers.insert(HOST, endpoint.authority.clone());
-    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    let id = HeaderValue::try_from(call.id.to_string()).map_err(|_| Outcome::Protocol)?;
-    headers.insert(HeaderName::from_static(REQUEST_HEADER), id);
-    if close {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    for (name, value) in endpoint.headers.iter().chain(call.headers) {
-        headers.insert(name.clone(), value.clone());
-    }
-    Ok(request)
-}
-
-const fn method(method: Method) -> hyper::Method {
-    match method {
-        Method::Get => hyper::Method::GET,
-        Method::Head => hyper::Method::HEAD,
-        Method::Post => hyper::Method::POST,
-        Method::Put => hyper::Method::PUT,
-        Method::Patch => hyper::Method::PATCH,
-        Method::Delete => hyper::Method::DELETE,
-        Method::Options => hyper::Method::OPTIONS,
     }
 }

@@ -3,8 +3,9 @@
 //! same for all.
 //!
 //! A request passes through these files in this order: [`Call`] (exchange) -> a kept connection or
-//! a free slot (slots) -> the address (network, resolver, dns) -> TCP and TLS (source, dial,
-//! tls) -> HTTP (conn) -> [`Exchange`], which a [`Judge`] (classify) turns into an outcome.
+//! a free slot (slots, streams) -> the address (network, resolver, dns) -> TCP and TLS (source,
+//! dial, tls) -> HTTP (conn, http1, http2) -> [`Exchange`], which a [`Judge`] (classify) turns into
+//! an outcome.
 
 mod classify;
 mod conn;
@@ -13,12 +14,15 @@ mod dial;
 mod dns;
 mod exchange;
 mod failure;
+mod http1;
+mod http2;
 mod hyper_client;
 mod network;
 mod resolver;
 mod retry_after;
 mod slots;
 mod source;
+mod streams;
 mod tls;
 
 pub use classify::{Judge, PatternError, SHED_WITHIN};

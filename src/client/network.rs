@@ -9,6 +9,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use super::{
+    http1::Constant,
     resolver::{Upstream, VirtualResolver},
     source::Sources,
     tls::Tls,
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     guard::Guard,
     measure::Outcome,
-    plan::{Plan, ServiceId, ServicePlan},
+    plan::{Plan, Protocol, ServiceId, ServicePlan},
     seed::Seed,
 };
 
@@ -62,10 +63,9 @@ pub(super) struct Endpoint {
     in_zone: bool,
     link: Option<SocketAddr>,
     pub(super) tls: Option<Tls>,
-    /// What the Host header says.
-    pub(super) authority: HeaderValue,
-    /// The service's own headers.
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) protocol: Protocol,
+    /// The header lines of all requests to it.
+    pub(super) constant: Constant,
 }
 
 impl Network {
@@ -191,7 +191,7 @@ impl Endpoint {
         } else {
             format!("{shown}:{}", service.port)
         };
-        let headers = service
+        let headers: Vec<_> = service
             .headers
             .iter()
             .map(|(name, value)| {
@@ -209,9 +209,12 @@ impl Endpoint {
             in_zone: service.in_zone,
             link,
             tls: Tls::new(service)?,
-            authority: HeaderValue::from_str(&authority)
-                .map_err(|_| format!("`{authority}` cannot stand in a Host header"))?,
-            headers,
+            protocol: service.protocol,
+            constant: Constant::new(
+                &HeaderValue::from_str(&authority)
+                    .map_err(|_| format!("`{authority}` cannot stand in a Host header"))?,
+                &headers,
+            ),
             host,
         })
     }

@@ -11,7 +11,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::conn::Conn;
+use super::{
+    conn::Conn,
+    streams::{Pools, Sharing, Stream},
+};
 use crate::plan::ServiceId;
 
 /// Whose idle connection it is: the population's and the service's.
@@ -38,6 +41,7 @@ pub(super) struct Slots {
     opened: Cell<u64>,
     waiting: Cell<usize>,
     idle: RefCell<Vec<(Key, Held)>>,
+    pools: Pools,
     freed: Notify,
 }
 
@@ -72,6 +76,7 @@ impl Slots {
             opened: Cell::new(0),
             waiting: Cell::new(0),
             idle: RefCell::new(Vec::new()),
+            pools: Pools::default(),
             freed: Notify::new(),
         })
     }
@@ -97,6 +102,46 @@ impl Slots {
         .ok()
     }
 
+    /// A stream of a shared connection, or of one that is to be opened; `None` when there was neither
+    /// until the deadline.
+    pub(super) async fn acquire_stream(
+        self: &Rc<Self>,
+        key: Key,
+        sharing: Sharing,
+        deadline: Instant,
+    ) -> Option<Stream> {
+        let pool = self.pools.of(key);
+        let of_open = || pool.stream(self, sharing);
+        let of_new = || Some(pool.opening(self, self.try_fresh()?));
+        if pool.waiting.get() == 0 {
+            let new = || (self.waiting.get() == 0).then(of_new).flatten();
+            if let Some(stream) = of_open().or_else(new) {
+                return Some(stream);
+            }
+        }
+        let _waiting = (Waiting::new(&pool.waiting), Waiting::new(&self.waiting));
+        timeout_at(deadline, async {
+            loop {
+                tokio::select! {
+                    () = pool.freed.notified() => {}
+                    () = self.freed.notified() => {}
+                }
+                if let Some(stream) = of_open().or_else(of_new) {
+                    return stream;
+                }
+            }
+        })
+        .await
+        .ok()
+    }
+
+    /// A shared connection has nothing to do: who needs room may close it.
+    pub(super) fn room_made(&self) {
+        if self.waiting.get() > 0 {
+            self.freed.notify_one();
+        }
+    }
+
     pub(super) fn connections(&self) -> Connections {
         Connections {
             open: self.open.get() as u64,
@@ -116,13 +161,20 @@ impl Slots {
         if let Some(held) = self.take_idle(|k| k == key) {
             return Some(Grant::Kept(held));
         }
+        self.try_fresh().map(Grant::Fresh)
+    }
+
+    fn try_fresh(self: &Rc<Self>) -> Option<Slot> {
         if self.open.get() >= self.limit {
             // an idle connection to elsewhere makes room
-            drop(self.take_idle(|_| true)?);
+            let made = self.take_idle(|_| true).is_some() || self.pools.close_idle();
+            if !made {
+                return None;
+            }
         }
         self.open.set(self.open.get() + 1);
         self.opened.set(self.opened.get() + 1);
-        Some(Grant::Fresh(Slot(Rc::clone(self))))
+        Some(Slot(Rc::clone(self)))
     }
 
     /// The youngest idle connection that fits: the least likely to have been closed meanwhile.

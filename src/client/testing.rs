@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::plan::{Plan, ServicePlan, TlsPlan, fixture::empty_plan};
+use crate::plan::{Plan, Protocol, ServicePlan, TlsPlan, fixture::empty_plan};
 
 /// A plan with these services and nothing else, one minute long.
 pub(crate) fn plan(services: Vec<ServicePlan>) -> Plan {
@@ -37,6 +37,7 @@ pub(crate) fn service(host: &str, port: u16) -> ServicePlan {
         health: None,
         capacity: None,
         headers: Vec::new(),
+        protocol: Protocol::default(),
         tls: TlsPlan::default(),
         features: Vec::new(),
     }

@@ -18,6 +18,7 @@ use crate::{
     scenario::model::{Method, Reuse},
 };
 
+mod http2;
 mod names;
 
 const SHORT: Duration = Duration::from_millis(150);
@@ -53,6 +54,7 @@ fn call(timeout: Duration) -> Call<'static> {
         connect_timeout: timeout,
         first_byte_timeout: None,
         keep_body: true,
+        keep_headers: true,
     }
 }
 

@@ -10,7 +10,7 @@ use rustls::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::plan::ServicePlan;
+use crate::plan::{Protocol, ServicePlan};
 
 /// What is needed to speak TLS to one service.
 #[derive(Clone)]
@@ -53,12 +53,17 @@ impl Tls {
         } else {
             builder.with_root_certificates(roots(settings.ca.as_deref())?)
         };
-        let config = match (&settings.cert, &settings.key) {
+        let mut config = match (&settings.cert, &settings.key) {
             (Some(cert), Some(key)) => builder
                 .with_client_auth_cert(certificates(cert)?, private_key(key)?)
                 .map_err(|error| format!("{}: {error}", cert.display()))?,
             _ => builder.with_no_client_auth(),
         };
+        match service.protocol {
+            // what every server speaks need not be asked for
+            Protocol::Http1 => {}
+            Protocol::Http2 { .. } => config.alpn_protocols = vec![b"h2".to_vec()],
+        }
         Ok(Some(Self {
             connector: TlsConnector::from(Arc::new(config)),
             name,

@@ -299,7 +299,7 @@ mod tests {
     use super::*;
     use crate::{
         fault::fixtures::{fault, http_fault, link, nowhere, plan},
-        plan::{ServiceId, ServicePlan, TlsPlan},
+        plan::{Protocol, ServiceId, ServicePlan, TlsPlan},
         scenario::model::{DnsEffect, HttpAction, TcpEffect},
     };
 
@@ -314,6 +314,7 @@ mod tests {
             health: None,
             capacity: None,
             headers: Vec::new(),
+            protocol: Protocol::default(),
             tls: TlsPlan::default(),
             features: Vec::new(),
         }

@@ -151,6 +151,7 @@ impl<'a, C: Client> Walk<'a, C> {
                 connect_timeout: policy.connect_timeout,
                 first_byte_timeout: policy.first_byte_timeout,
                 keep_body: request.ask.keep_body,
+                keep_headers: request.ask.keep_headers,
             };
             let (exchange, outcome, taken) = self.send(&request.ask, call).await;
             let ended = self.worker.offset(exchange.ended);
@@ -239,6 +240,7 @@ impl<'a, C: Client> Walk<'a, C> {
                 connect_timeout: policy.connect_timeout,
                 first_byte_timeout: policy.first_byte_timeout,
                 keep_body: wait.ask.keep_body,
+                keep_headers: wait.ask.keep_headers,
             };
             let (exchange, outcome, taken) = self.send(&wait.ask, call).await;
             let ended = self.worker.offset(exchange.ended);

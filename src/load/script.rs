@@ -120,6 +120,7 @@ pub(super) struct Ask {
     body: Option<Text>,
     pub(super) judge: Judge,
     pub(super) keep_body: bool,
+    pub(super) keep_headers: bool,
     /// The numbers of the values that are taken, in the order of the judge's takes.
     takes: Vec<usize>,
 }
@@ -305,6 +306,7 @@ impl Ask {
             headers,
             body,
             keep_body: judge.wants_body(),
+            keep_headers: judge.wants_headers(),
             judge,
             takes: plan.take.iter().map(|t| names.taken(&t.name)).collect(),
         })
@@ -323,6 +325,7 @@ impl Ask {
             headers: Vec::new(),
             body: None,
             keep_body: judge.wants_body(),
+            keep_headers: judge.wants_headers(),
             judge,
             takes: plan.take.iter().map(|t| names.taken(&t.name)).collect(),
         })

@@ -200,6 +200,8 @@ const fn is_uri(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn slot(name: &str) -> Result<usize, String> {
@@ -248,5 +250,76 @@ mod tests {
                 "k\"ey": {}
             })
         );
+    }
+
+    /// A template of texts and holes, as it is written and as its pieces.
+    fn template() -> impl Strategy<Value = Template> {
+        let text = "[^{}]{0,9}".prop_map(TemplatePiece::Text);
+        let hole = "[ab]".prop_map(TemplatePiece::Hole);
+        let pieces = prop::collection::vec(prop_oneof![text, hole], 0..6);
+        pieces.prop_map(|pieces| Template { pieces })
+    }
+
+    /// What percent-encoding says.
+    fn decoded(text: &str) -> String {
+        let mut bytes = Vec::new();
+        let mut rest = text.bytes();
+        while let Some(byte) = rest.next() {
+            let escaped = rest.clone().take(2).map(char::from).collect::<String>();
+            match u8::from_str_radix(&escaped, 16) {
+                Ok(value) if byte == b'%' => {
+                    bytes.push(value);
+                    rest.nth(1);
+                }
+                _ => bytes.push(byte),
+            }
+        }
+        String::from_utf8(bytes).expect("it was text")
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_template_or_none(text: String) {
+            if let Ok(template) = Template::parse(&text) {
+                // names beside `a` and `b` are refused; all else can be filled
+                if let Ok(text) = Text::new(&template, Place::Plain, &mut slot) {
+                    let _ = filled(&text);
+                }
+            }
+        }
+
+        #[test]
+        fn values_cannot_leave_their_place(
+            template in template(), a in any::<String>(), b in any::<String>()
+        ) {
+            let values = [a, b];
+            let fill = |place| {
+                let mut out = String::new();
+                let text = Text::new(&template, place, &mut slot).expect("known names");
+                text.fill(&values, &mut out);
+                out
+            };
+            let path = fill(Place::Path);
+            prop_assert!(path.bytes().all(is_uri), "{}", path);
+            let header = fill(Place::Header);
+            prop_assert!(header.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{}", header);
+            let plain = fill(Place::Plain);
+            let quoted = format!("\"{}\"", fill(Place::Json));
+            let back: String = serde_json::from_str(&quoted).expect("one string");
+            prop_assert_eq!(&back, &plain);
+            prop_assert_eq!(header.chars().count(), plain.chars().count());
+        }
+
+        #[test]
+        fn a_value_in_a_path_is_read_back(a in any::<String>()) {
+            let template = Template::parse("/x/{{a}}/y").expect("a template");
+            let text = Text::new(&template, Place::Path, &mut slot).expect("known names");
+            let mut out = String::new();
+            text.fill(&[a.clone(), String::new()], &mut out);
+            let value = out.strip_prefix("/x/").and_then(|rest| rest.strip_suffix("/y"));
+            let value = value.expect("what stands around it");
+            prop_assert!(!value.contains(['/', '?', '&', '=']), "{}", value);
+            prop_assert_eq!(decoded(value), a);
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::{
     crowd::{self, CrowdDescription, few_to_many},
     habits,
-    model::{FaultPlan, LinkPlan, PlacePlan, Plan, ServiceId, StepPlan, Trigger},
+    model::{FaultPlan, LinkPlan, PlacePlan, Plan, Protocol, ServiceId, StepPlan, Trigger},
     needs::Needs,
     services,
     users::crowds,
@@ -343,7 +343,13 @@ fn touches(plan: &Plan) -> Touches {
                 service.host, service.port
             ),
         };
-        (to, service.name.clone())
+        let how = match service.protocol {
+            Protocol::Http1 => service.name.clone(),
+            Protocol::Http2 { streams } => {
+                format!("{}, HTTP/2 with up to {streams} streams", service.name)
+            }
+        };
+        (to, how)
     });
     Touches {
         starts: plan

@@ -15,6 +15,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::target::model::Protocol;
 use crate::{
     guard::Guard,
     scenario::model::{
@@ -132,6 +133,9 @@ pub struct ServicePlan {
     /// Headers sent with each request; secrets, so never kept.
     #[serde(skip)]
     pub headers: Vec<(String, String)>,
+    /// What is spoken to it.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// TLS.
     pub tls: TlsPlan,
     /// Its features.

@@ -35,6 +35,7 @@ pub(super) fn services(target: &Target, zones: &[ZonePlan]) -> Vec<ServicePlan> 
                     .iter()
                     .map(|(name, value)| (name.clone(), value.0.clone()))
                     .collect(),
+                protocol: service.protocol,
                 tls: TlsPlan {
                     ca: service.tls.ca.as_ref().map(within),
                     cert: service.tls.cert.as_ref().map(within),

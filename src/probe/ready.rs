@@ -48,6 +48,7 @@ pub async fn ready(
         connect_timeout: timeout,
         first_byte_timeout: None,
         keep_body: false,
+        keep_headers: false,
     });
     match one_shot(network, service, addr, call, timeout).await {
         Ok(Some(answer)) if !(200..300).contains(&answer.status) => {

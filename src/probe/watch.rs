@@ -188,6 +188,7 @@ async fn ask(
         connect_timeout: PROBE_TIMEOUT,
         first_byte_timeout: None,
         keep_body: probe.judge.wants_body(),
+        keep_headers: probe.judge.wants_headers(),
     };
     let exchange = client.send(&mut session, call).await;
     let service = exchange.service_time();

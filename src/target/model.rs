@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     diagnostic::{Source, Spanned},
     guard::Guard,
@@ -62,10 +64,26 @@ pub struct Service {
     pub capacity: Option<Rate>,
     /// Headers sent with every request to it. Values may hold secrets: never printed.
     pub headers: Vec<(String, Secret)>,
+    /// What is spoken to it.
+    pub protocol: Protocol,
     /// TLS settings.
     pub tls: TlsSettings,
     /// What its users can do.
     pub features: Vec<Feature>,
+}
+
+/// The version of HTTP that is spoken to a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// HTTP/1.1: one request at a time on a connection.
+    #[default]
+    Http1,
+    /// HTTP/2: agreed on by ALPN over TLS, known in advance without.
+    Http2 {
+        /// At most so many requests at a time on a shared connection.
+        streams: u32,
+    },
 }
 
 /// Scheme, host and port of a service.

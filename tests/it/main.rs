@@ -14,6 +14,7 @@ mod launch;
 mod orphans;
 #[cfg(target_os = "linux")]
 mod ports;
+mod servers;
 mod shipped_files;
 #[cfg(target_os = "linux")]
 mod stall;

@@ -7,8 +7,8 @@ use crate::{
     measure::{Cell, JourneyCell, Outcome},
     plan::{
         ClaimPlan, FaultPlan, FeaturePlan, JourneyPlan, Origin, Phase, PlacePlan, Plan, Point,
-        PopulationPlan, RateCurve, Rule, Series, SeriesId, ServiceId, ServicePlan, TlsPlan,
-        Trigger, WindowPlan, fixture::empty_plan,
+        PopulationPlan, Protocol, RateCurve, Rule, Series, SeriesId, ServiceId, ServicePlan,
+        TlsPlan, Trigger, WindowPlan, fixture::empty_plan,
     },
     record::{FORMAT_VERSION, Header, Host, Record},
     scenario::model::{
@@ -324,6 +324,7 @@ fn plan(rate: u64) -> Plan {
             health: None,
             capacity: None,
             headers: Vec::new(),
+            protocol: Protocol::default(),
             tls: TlsPlan::default(),
             features: vec![feature_plan("login"), feature_plan("slots")],
         }],

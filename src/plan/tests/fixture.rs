@@ -255,6 +255,7 @@ fn build_target(case: &mut Case) {
         health: Some(get("/healthz")),
         capacity: None,
         headers: Vec::new(),
+        protocol: Protocol::default(),
         tls: TlsSettings::default(),
         features,
     };

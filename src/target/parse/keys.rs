@@ -33,6 +33,8 @@ pub(super) const SERVICE: Table = Table {
         may("health"),
         may("capacity"),
         may("headers"),
+        may("protocol"),
+        may("streams"),
         may("tls"),
         may("features"),
     ],

@@ -7,6 +7,7 @@ pub(crate) mod keys;
 mod launch;
 mod link;
 mod probe;
+mod protocol;
 mod root;
 mod routes;
 mod service;

@@ -4,7 +4,7 @@ use super::{
     env::Env,
     keys::SERVICE,
     probe::probe,
-    routes, tls,
+    protocol, routes, tls,
     url::{service_url, socket},
 };
 use crate::{
@@ -58,6 +58,7 @@ fn service(
     let headers = fields
         .get("headers")
         .map_or_else(Vec::new, |node| headers(node, env, mistakes));
+    let protocol = protocol::of(&fields, mistakes);
     let tls = fields
         .get("tls")
         .map_or_else(TlsSettings::default, |node| tls::section(node, mistakes));
@@ -82,6 +83,7 @@ fn service(
         health,
         capacity,
         headers,
+        protocol,
         tls,
         features,
     })

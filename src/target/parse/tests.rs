@@ -26,8 +26,8 @@ services:
     features:
       login: {routes: [POST /otp/generate, "POST /otp/*"]}
       slots: {routes: ["GET /slots/:pin"], probe: GET /slots/1, fallback: {header: x-degraded}}
-  sms: {url: "http://[::1]"}
-  db: {url: http://10.1.2.3:5432}
+  sms: {url: "http://[::1]", protocol: http2}
+  db: {url: http://10.1.2.3:5432, protocol: http2, streams: 7}
 links:
   portal -> sms: {listen: 127.0.0.1:8201}
   portal->db: {layer: tcp, listen: 127.0.0.1:8202}
@@ -87,6 +87,9 @@ fn services_are_complete() {
         matches!(&portal.features[1].fallback[..], [Check::Header { name, equals: None }] if name == "x-degraded")
     );
     assert_eq!(target.services[1].url.value.port, 80);
+    let protocols: Vec<_> = target.services.iter().map(|s| s.protocol).collect();
+    let http2 = |streams| Protocol::Http2 { streams };
+    assert_eq!(protocols, [Protocol::Http1, http2(100), http2(7)]);
 }
 
 #[test]
