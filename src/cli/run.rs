@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// How the run is shown while it goes on (on stderr).
     #[arg(long, value_enum, default_value = "auto", long_help = PLAIN_HELP)]
     live: LiveMode,
-    /// Threads that send load [default: one for each processor].
+    /// Threads that send load [default: as many as the plan needs, at most one for each processor].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
 }
@@ -64,7 +64,9 @@ pub(crate) fn main(args: Args) -> Exit {
         reports: args.reports,
         executable,
         interrupt,
-        workers: args.workers.map_or(processors, usize::from),
+        workers: args
+            .workers
+            .map_or_else(|| brownout::load::workers(&plan, processors), usize::from),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

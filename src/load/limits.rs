@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 
+use crate::{
+    plan::{Needs, Plan, PopulationPlan},
+    scenario::model::Reuse,
+};
+
 /// A late arrival is still sent, with its intended start kept, until it is this late; then it is
 /// 'not sent' for lag. (Or until half of its client's timeout has passed, if that is shorter.)
 pub const CATCH_UP_LIMIT: Duration = Duration::from_secs(5);
@@ -22,6 +27,12 @@ pub(super) const BATCH: usize = 512;
 /// How long a drain waits for a busy worker.
 pub(super) const DRAIN_WAIT: Duration = Duration::from_millis(500);
 
+/// Attempts a second that one worker bears with ease over kept connections, over a new plain
+/// connection each, and over a new TLS connection each.
+const KEPT: f64 = 50_000.0;
+const DIALLED: f64 = 10_000.0;
+const SHAKEN: f64 = 1_000.0;
+
 /// The share of the descriptors that connections may take.
 const DESCRIPTOR_SHARE: f64 = 0.8;
 /// Without a limit of the system's, this many connections.
@@ -34,4 +45,57 @@ pub(super) fn connections(workers: usize, interposed: bool) -> usize {
     let each = if interposed { 3.0 } else { 1.0 };
     let all = descriptors as f64 * DESCRIPTOR_SHARE / each;
     (all / workers.max(1) as f64).max(1.0) as usize
+}
+
+/// How many workers a plan needs, at most one for each processor. No more than that: a worker that
+/// has little to do wakes up for each request, and takes from a target on the same machine what it
+/// wakes up with. Whoever is not counted beforehand (users) gets all processors.
+#[must_use]
+pub fn workers(plan: &Plan, processors: usize) -> usize {
+    let needs = Needs::of(plan);
+    let each = plan.populations.iter().zip(&needs.populations);
+    let busy: f64 = each
+        .map(|(population, needs)| match population.users {
+            Some(_) => f64::INFINITY,
+            None => needs.highest_attempts.get() / bearable(plan, population),
+        })
+        .sum();
+    let crowded = needs.in_flight as f64 / (IN_FLIGHT_JOURNEYS / 2) as f64;
+    // as many as there are processors is few enough to be exact
+    (busy.max(crowded).ceil().min(processors as f64) as usize).max(1)
+}
+
+fn bearable(plan: &Plan, population: &PopulationPlan) -> f64 {
+    let mut services = population.journey.services().into_iter();
+    let secret = services.any(|id| plan.services[usize::from(id.0)].https);
+    match population.client.reuse {
+        Reuse::Shared => KEPT,
+        Reuse::None | Reuse::Journey if secret => SHAKEN,
+        Reuse::None | Reuse::Journey => DIALLED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        client::testing::{plan, service},
+        load::tests::crowd,
+        units::Rate,
+    };
+
+    #[test]
+    fn as_many_workers_as_the_plan_needs_and_no_more() {
+        let workers_for = |rate: f64, reuse, https| {
+            let mut plan = plan(vec![service("127.0.0.1", 80)]);
+            plan.services[0].https = https;
+            plan.populations = vec![crowd(Rate::per_second(rate).expect("a rate"), reuse)];
+            workers(&plan, 8)
+        };
+        assert_eq!(workers_for(45_000.0, Reuse::Shared, false), 1);
+        assert_eq!(workers_for(120_000.0, Reuse::Shared, false), 3);
+        assert_eq!(workers_for(45_000.0, Reuse::None, false), 5);
+        assert_eq!(workers_for(2_500.0, Reuse::Journey, true), 3);
+        assert_eq!(workers_for(90_000.0, Reuse::Journey, true), 8);
+    }
 }

@@ -31,7 +31,7 @@ mod worker;
 pub use handle::{
     ArrivalSource, Drained, LoadHandle, LoadSetup, Shard, WorkerState, planned, spawn,
 };
-pub use limits::{CATCH_UP_LIMIT, IN_FLIGHT_JOURNEYS};
+pub use limits::{CATCH_UP_LIMIT, IN_FLIGHT_JOURNEYS, workers};
 pub use script::LoadError;
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use crate::{
         TakeFrom, Template,
     },
     time::{Clock, Offset},
+    units::Rate,
 };
 
 mod clients;
@@ -77,7 +78,12 @@ fn load_plan(server: &Server, arrivals: u64, steps: Vec<StepPlan>, client: Clien
             feature: None,
         })
         .collect();
-    plan.populations = vec![PopulationPlan {
+    plan.populations = vec![population(arrivals, steps, client)];
+    plan
+}
+
+fn population(arrivals: u64, steps: Vec<StepPlan>, client: ClientPolicy) -> PopulationPlan {
+    PopulationPlan {
         name: "citizens".into(),
         journey: JourneyPlan {
             name: "register".into(),
@@ -92,8 +98,24 @@ fn load_plan(server: &Server, arrivals: u64, steps: Vec<StepPlan>, client: Clien
         users: None,
         client,
         provenance: Provenance::default(),
-    }];
-    plan
+    }
+}
+
+/// A population of one request each, that comes at this rate for a minute.
+pub(super) fn crowd(rate: Rate, reuse: Reuse) -> PopulationPlan {
+    let client = ClientPolicy {
+        timeout: Duration::from_millis(100),
+        reuse,
+        ..ClientPolicy::default()
+    };
+    let end = Offset(Duration::from_secs(60));
+    let curve = RateCurve {
+        knots: vec![(Offset::ZERO, rate), (end, rate)],
+    };
+    PopulationPlan {
+        curve: curve.clone(),
+        ..population(curve.count(), vec![get(0, "/")], client)
+    }
 }
 
 /// Arrivals one after the other, `gap` apart, from zero on.
