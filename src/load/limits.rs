@@ -29,7 +29,7 @@ pub(super) const DRAIN_WAIT: Duration = Duration::from_millis(500);
 
 /// Attempts a second that one worker bears with ease over kept connections, over a new plain
 /// connection each, and over a new TLS connection each.
-const KEPT: f64 = 50_000.0;
+const KEPT: f64 = 30_000.0;
 const DIALLED: f64 = 10_000.0;
 const SHAKEN: f64 = 1_000.0;
 
@@ -92,8 +92,8 @@ mod tests {
             plan.populations = vec![crowd(Rate::per_second(rate).expect("a rate"), reuse)];
             workers(&plan, 8)
         };
-        assert_eq!(workers_for(45_000.0, Reuse::Shared, false), 1);
-        assert_eq!(workers_for(120_000.0, Reuse::Shared, false), 3);
+        assert_eq!(workers_for(20_000.0, Reuse::Shared, false), 1);
+        assert_eq!(workers_for(45_000.0, Reuse::Shared, false), 2);
         assert_eq!(workers_for(45_000.0, Reuse::None, false), 5);
         assert_eq!(workers_for(2_500.0, Reuse::Journey, true), 3);
         assert_eq!(workers_for(90_000.0, Reuse::Journey, true), 8);
