@@ -2,7 +2,10 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, error::Elapsed, timeout_at},
+};
 
 use super::{
     conn::{Conn, Done, Limits, Sent},
@@ -40,6 +43,9 @@ pub struct ClientSetup {
 pub struct MemberSetup {
     /// Which connections are used again.
     pub reuse: Reuse,
+    /// Most connections of the whole population at once. Worker `w` of `n` has its part of them, and
+    /// at least one.
+    pub connections: Option<u32>,
     /// A connection older than this is not used again.
     pub connection_age: Option<Duration>,
     /// After so many requests a connection is closed.
@@ -55,6 +61,7 @@ impl From<&ClientPolicy> for MemberSetup {
     fn from(policy: &ClientPolicy) -> Self {
         Self {
             reuse: policy.reuse,
+            connections: policy.connections,
             connection_age: policy.connection_age,
             connection_requests: policy.connection_requests,
             resolvers: policy.resolvers,
@@ -75,6 +82,8 @@ pub struct HyperClient {
 #[derive(Debug)]
 struct Members {
     setup: MemberSetup,
+    /// A permit for each connection of this worker's, where there are only so many.
+    permits: Option<Semaphore>,
     resolvers: Vec<VirtualResolver>,
 }
 
@@ -96,8 +105,14 @@ impl HyperClient {
             let own = (setup.worker as u64..u64::from(member.resolvers))
                 .step_by(workers as usize)
                 .chain((member.resolvers as usize <= setup.worker).then_some(setup.worker as u64));
+            let permits = member.connections.map(|most| {
+                let own = u64::from(most) / workers
+                    + u64::from((setup.worker as u64) < u64::from(most) % workers);
+                Semaphore::new(own.max(1) as usize)
+            });
             Members {
                 setup: *member,
+                permits,
                 resolvers: own
                     .map(|index| {
                         let seed = network.resolver_seed(who, index);
@@ -133,6 +148,24 @@ impl HyperClient {
             Reuse::Journey => session.kept.push((service, held)),
             Reuse::Shared => self.slots.keep((session.population, service), held),
         }
+    }
+
+    /// Leave to use one of the population's connections, if it has only so many; in the order of
+    /// asking.
+    async fn leave(
+        &self,
+        population: u16,
+        deadline: Instant,
+    ) -> Result<Option<SemaphorePermit<'_>>, Elapsed> {
+        let Some(permits) = &self.members[usize::from(population)].permits else {
+            return Ok(None);
+        };
+        if let Ok(permit) = permits.try_acquire() {
+            return Ok(Some(permit));
+        }
+        let _queued = self.slots.queue();
+        // it is never closed
+        Ok(timeout_at(deadline, permits.acquire()).await?.ok())
     }
 
     async fn connect(
@@ -249,6 +282,9 @@ impl Client for HyperClient {
             };
             return self.send_on_stream(session, &call, sharing).await;
         }
+        let Ok(_leave) = self.leave(session.population, call.deadline).await else {
+            return failed(None, Outcome::NotSentLimit);
+        };
         loop {
             let grant = match self.take_kept(session, call.service) {
                 Some(held) => Some(Grant::Kept(held)),

@@ -40,6 +40,8 @@ pub(super) struct Slots {
     open: Cell<usize>,
     opened: Cell<u64>,
     waiting: Cell<usize>,
+    /// Who waits before the door, since the population may have no more connections.
+    queued: Cell<usize>,
     idle: RefCell<Vec<(Key, Held)>>,
     pools: Pools,
     freed: Notify,
@@ -75,6 +77,7 @@ impl Slots {
             open: Cell::new(0),
             opened: Cell::new(0),
             waiting: Cell::new(0),
+            queued: Cell::new(0),
             idle: RefCell::new(Vec::new()),
             pools: Pools::default(),
             freed: Notify::new(),
@@ -146,9 +149,14 @@ impl Slots {
         Connections {
             open: self.open.get() as u64,
             limit: self.limit as u64,
-            waiting: self.waiting.get() as u64,
+            waiting: (self.waiting.get() + self.queued.get()) as u64,
             opened: self.opened.get(),
         }
+    }
+
+    /// Counts one who waits for leave of its population's, as long as it is held.
+    pub(super) fn queue(&self) -> Waiting<'_> {
+        Waiting::new(&self.queued)
     }
 
     /// Keeps a connection for the next request of that key.
@@ -203,7 +211,7 @@ impl Drop for Slot {
     }
 }
 
-struct Waiting<'a>(&'a Cell<usize>);
+pub(super) struct Waiting<'a>(&'a Cell<usize>);
 
 impl<'a> Waiting<'a> {
     fn new(count: &'a Cell<usize>) -> Self {

@@ -42,6 +42,22 @@ fn client(network: &Arc<Network>, reuse: Reuse, connections: usize) -> HyperClie
     HyperClient::new(Arc::clone(network), &setup)
 }
 
+/// A population that may have so many connections on all workers, of which this is one.
+fn frugal(network: &Arc<Network>, most: u32, worker: usize, workers: usize) -> HyperClient {
+    let setup = ClientSetup {
+        members: vec![MemberSetup {
+            reuse: Reuse::Shared,
+            connections: Some(most),
+            resolvers: 1,
+            ..MemberSetup::default()
+        }],
+        connections: 100,
+        worker,
+        workers,
+    };
+    HyperClient::new(Arc::clone(network), &setup)
+}
+
 fn call(timeout: Duration) -> Call<'static> {
     Call {
         id: RequestId::Probe(7),
@@ -345,4 +361,37 @@ fn an_unusable_file_is_told() {
         text.contains("portal") && text.contains("server.key"),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn a_population_keeps_to_its_connections_and_waits_in_line() {
+    let server = Server::start(|_| answer(200, "", "ok"));
+    let network = network(service_at(server.addr), Wiring::default());
+    // three for two workers: two here
+    let client = frugal(&network, 3, 0, 2);
+    let send = async || {
+        let mut session = client.session(0, 0);
+        outcome(&client.send(&mut session, call(LONG)).await)
+    };
+    let all = tokio::join!(send(), send(), send(), send(), send(), send());
+    let (a, b, c, d, e, f) = all;
+    assert_eq!([a, b, c, d, e, f], [Outcome::Ok; 6]);
+    assert_eq!(server.connections(), 2);
+    assert_eq!(client.connections().waiting, 0);
+}
+
+#[tokio::test]
+async fn who_waits_in_line_until_its_deadline_was_never_sent() {
+    let server = Server::start(|_| vec![Act::Hang]);
+    let network = network(service_at(server.addr), Wiring::default());
+    let client = frugal(&network, 1, 0, 1);
+    let send = async |timeout| {
+        let mut session = client.session(0, 0);
+        client.send(&mut session, call(timeout)).await
+    };
+    let (first, second) = tokio::join!(send(SHORT * 4), send(SHORT));
+    assert_eq!(outcome(&first), Outcome::TimeoutFirstByte);
+    assert_eq!(outcome(&second), Outcome::NotSentLimit);
+    assert!(second.sent.is_none());
+    assert_eq!(server.seen().len(), 1);
 }

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     diagnostic::Place,
     scenario::model::{Reuse, Scenario},
+    target::model::Protocol,
     units::Span,
 };
 
@@ -63,6 +64,32 @@ pub(super) fn check_phases(scenario: &Scenario, plan: &Plan, out: &mut Mistakes<
             .hint(
                 "timeouts are not compressed: shorten them (with `assumed: true` and history's \
                  value), or compress less",
+            );
+        }
+    }
+}
+
+/// A limit of connections that a population would not keep to.
+pub(super) fn check_connections(scenario: &Scenario, plan: &Plan, out: &mut Mistakes<'_>) {
+    for (population, written) in plan.populations.iter().zip(&scenario.load) {
+        let client = &population.client;
+        let streams = |id: &ServiceId| {
+            let protocol = plan.services[usize::from(id.0)].protocol;
+            matches!(protocol, Protocol::Http2 { .. })
+        };
+        let mut services = population.journey.services().into_iter();
+        if client.connections.is_some()
+            && client.reuse == Reuse::Shared
+            && services.any(|id| streams(&id))
+        {
+            out.error(
+                File::Scenario,
+                written.name.place,
+                "`connections` here",
+                "shared connections of HTTP/2 are opened as their streams need them",
+            )
+            .hint(
+                "leave `connections` out; the target's `streams` says how many requests share one",
             );
         }
     }

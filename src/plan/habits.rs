@@ -99,6 +99,9 @@ fn connections(client: &ClientPolicy) -> String {
         Reuse::Shared => "connections kept and shared",
     }
     .to_owned();
+    if let Some(most) = client.connections {
+        text.push_str(&format!(", {most} at most"));
+    }
     if let Some(age) = client.connection_age {
         text.push_str(&format!(", for {} at most", Span(age)));
     }

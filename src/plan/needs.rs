@@ -398,7 +398,12 @@ fn weighted(plan: &PopulationPlan, weight: &dyn Fn(ServiceId) -> f64) -> f64 {
         let seconds = way.held.iter().map(|(s, seconds)| seconds * weight(*s));
         way.at_once(plan, seconds.sum())
     };
-    ways(plan).iter().map(of_way).fold(0.0, f64::max)
+    let needed = ways(plan).iter().map(of_way).fold(0.0, f64::max);
+    plan.client.connections.map_or(needed, |most| {
+        let services = plan.journey.services().into_iter();
+        let heaviest = services.map(weight).fold(0.0, f64::max);
+        needed.min(f64::from(most) * heaviest)
+    })
 }
 
 fn descriptors(plan: &Plan) -> u64 {

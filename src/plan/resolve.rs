@@ -79,6 +79,7 @@ pub fn resolve(
         fit::check_silence(scenario, &plan, &mut out);
         fit::check_phases(scenario, &plan, &mut out);
         fit::check_names(scenario, &plan, &mut out);
+        fit::check_connections(scenario, &plan, &mut out);
     }
     let found = out.finish();
     if found.has_errors() {

@@ -27,6 +27,10 @@ pub struct ClientPolicy {
     pub breaker: Option<BreakerPolicy>,
     /// Which connections are used again.
     pub reuse: Reuse,
+    /// Most connections of all members at once; `None` = as many as it takes. Not with
+    /// [`Reuse::Journey`], whose connections stay open while their members think.
+    #[serde(default)]
+    pub connections: Option<u32>,
     /// A connection older than this is not used again; `None` = however old.
     #[serde(default)]
     pub connection_age: Option<Duration>,
@@ -53,6 +57,7 @@ impl Default for ClientPolicy {
             patience: Duration::from_secs(60),
             breaker: None,
             reuse: Reuse::Journey,
+            connections: None,
             connection_age: None,
             connection_requests: None,
             resolvers: 100,

@@ -116,6 +116,14 @@ fn connections(fields: &Fields<'_>, policy: &mut ClientPolicy, mistakes: &mut Mi
     policy.connection_requests = fields
         .get("connection_requests")
         .and_then(|n| mistakes.count(n, 1..=1_000_000));
+    policy.connections = fields
+        .get("connections")
+        .and_then(|n| mistakes.count(n, 1..=1_000_000));
+    if let (Reuse::Journey, Some((key, _))) = (policy.reuse, fields.entry("connections")) {
+        let message = "`connections` needs `reuse: shared` or `reuse: none`";
+        let label = "a journey's own connection stays open while its member thinks";
+        mistakes.error(key.place, message, label);
+    }
     for key in ["connection_age", "connection_requests"] {
         if let (Reuse::None, Some((key, _))) = (policy.reuse, fields.entry(key)) {
             let message = format!("`{}` says nothing with `reuse: none`", key.value);

@@ -75,6 +75,7 @@ pub(super) const CLIENT: Table = Table {
         may("reuse"),
         may("connection_age"),
         may("connection_requests"),
+        may("connections"),
         may("resolvers"),
         may("dns_cache"),
         may("cookies"),
