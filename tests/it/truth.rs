@@ -5,8 +5,6 @@
 //! which a uniform schedule sends half an interval after the run's zero.
 
 use std::{
-    io::{BufRead, BufReader, Write},
-    net::{TcpListener, TcpStream},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -17,7 +15,10 @@ use std::{
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::support::{Bench, eventually, expect_exit, free_address};
+use crate::support::{
+    Bench, eventually, expect_exit, free_address,
+    server::{self, Reply},
+};
 
 /// Seconds of the script: `/gone` answers 500 here.
 const GONE: (f64, f64) = (12.0, 18.0);
@@ -62,42 +63,8 @@ impl Script {
 }
 
 fn serve(script: &Arc<Script>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound").to_string();
     let script = Arc::clone(script);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let script = Arc::clone(&script);
-            std::thread::spawn(move || converse(stream, &script));
-        }
-    });
-    address
-}
-
-fn converse(stream: TcpStream, script: &Script) -> Option<()> {
-    stream.set_nodelay(true).ok()?;
-    let mut writer = stream.try_clone().ok()?;
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
-        let path = line.split_whitespace().nth(1)?.to_owned();
-        let mut id = String::new();
-        loop {
-            line.clear();
-            reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
-            if line.trim().is_empty() {
-                break;
-            }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("brownout-request")
-            {
-                id = value.trim().to_owned();
-            }
-        }
-        let status = script.answer(&path, &id);
-        write!(writer, "HTTP/1.1 {status} X\r\ncontent-length: 2\r\n\r\nok").ok()?;
-    }
+    server::serve(move |path, id| Reply::Status(script.answer(path, id)))
 }
 
 #[test]

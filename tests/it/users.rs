@@ -5,8 +5,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{BufRead, BufReader, Write},
-    net::{TcpListener, TcpStream},
     process::Stdio,
     sync::{Arc, Mutex},
     time::Duration,
@@ -14,7 +12,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::support::{Bench, eventually, exit_code, expect_exit};
+use crate::support::{
+    Bench, eventually, exit_code, expect_exit,
+    server::{self, Reply},
+};
 
 /// A request of the load: `population.index.step.attempt`, and its path.
 #[derive(Debug, Clone)]
@@ -35,54 +36,22 @@ impl Script {
 }
 
 fn serve(script: &Arc<Script>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound").to_string();
     let script = Arc::clone(script);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let script = Arc::clone(&script);
-            std::thread::spawn(move || converse(stream, &script));
-        }
-    });
-    address
-}
-
-fn converse(stream: TcpStream, script: &Script) -> Option<()> {
-    stream.set_nodelay(true).ok()?;
-    let mut writer = stream.try_clone().ok()?;
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
-        let path = line.split_whitespace().nth(1)?.to_owned();
-        let mut id = String::new();
-        loop {
-            line.clear();
-            reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
-            if line.trim().is_empty() {
-                break;
-            }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("brownout-request")
-            {
-                id = value.trim().to_owned();
-            }
-        }
+    server::serve(move |path, id| {
         let mut numbers = id.split('.').map(str::parse::<u64>);
         if let (Some(Ok(population)), Some(Ok(index))) = (numbers.next(), numbers.next()) {
             script.0.lock().expect("no panic").push(Seen {
                 population: population as usize,
                 index,
-                path: path.clone(),
+                path: path.to_owned(),
             });
         }
         if path.starts_with("/hang") {
-            // until the other side gives up
-            let _ = reader.read_line(&mut line);
-            return None;
+            Reply::Hang
+        } else {
+            Reply::Status(200)
         }
-        write!(writer, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").ok()?;
-    }
+    })
 }
 
 /// A scenario against a scripted server.

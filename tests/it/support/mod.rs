@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod nginx;
+pub(crate) mod server;
 
 use std::{
     net::{SocketAddr, TcpListener},
