@@ -16,8 +16,8 @@ mod exchange;
 mod failure;
 mod http1;
 mod http2;
-mod hyper_client;
 mod network;
+mod pooled_client;
 mod resolver;
 mod retry_after;
 mod slots;
@@ -30,8 +30,8 @@ pub use cookies::{Destination, Jar};
 pub use exchange::{
     Answer, Call, Client, Exchange, FAULT_HEADER, KEPT_BODY, REQUEST_HEADER, RequestId,
 };
-pub use hyper_client::{ClientSetup, HyperClient, MemberSetup, Session};
 pub use network::{Network, NetworkError, Wiring};
+pub use pooled_client::{ClientSetup, MemberSetup, PooledClient, Session};
 pub use resolver::VirtualResolver;
 pub use retry_after::retry_after;
 pub use slots::Connections;

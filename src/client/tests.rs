@@ -28,7 +28,7 @@ fn network(service: ServicePlan, wiring: Wiring) -> Arc<Network> {
     Network::new(&plan(vec![service]), wiring).expect("usable services")
 }
 
-fn client(network: &Arc<Network>, reuse: Reuse, connections: usize) -> HyperClient {
+fn client(network: &Arc<Network>, reuse: Reuse, connections: usize) -> PooledClient {
     let setup = ClientSetup {
         members: vec![MemberSetup {
             reuse,
@@ -39,11 +39,11 @@ fn client(network: &Arc<Network>, reuse: Reuse, connections: usize) -> HyperClie
         worker: 0,
         workers: 1,
     };
-    HyperClient::new(Arc::clone(network), &setup)
+    PooledClient::new(Arc::clone(network), &setup)
 }
 
 /// A population that may have so many connections on all workers, of which this is one.
-fn frugal(network: &Arc<Network>, most: u32, worker: usize, workers: usize) -> HyperClient {
+fn frugal(network: &Arc<Network>, most: u32, worker: usize, workers: usize) -> PooledClient {
     let setup = ClientSetup {
         members: vec![MemberSetup {
             reuse: Reuse::Shared,
@@ -55,7 +55,7 @@ fn frugal(network: &Arc<Network>, most: u32, worker: usize, workers: usize) -> H
         worker,
         workers,
     };
-    HyperClient::new(Arc::clone(network), &setup)
+    PooledClient::new(Arc::clone(network), &setup)
 }
 
 fn call(timeout: Duration) -> Call<'static> {

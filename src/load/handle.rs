@@ -24,7 +24,7 @@ use super::{
     worker::{self, Port, Report, Shared},
 };
 use crate::{
-    client::{ClientSetup, Connections, HyperClient, MemberSetup, Network},
+    client::{ClientSetup, Connections, MemberSetup, Network, PooledClient},
     measure::{BinDelta, Latencies, Recorder},
     plan::Plan,
     time::{Clock, Offset},
@@ -226,7 +226,7 @@ fn start(
                 .map(|population| (setup.arrivals)(population, index as u64, workers as u64));
             let release = Release::new(shards.collect());
             let shared = Rc::new(Shared {
-                client: HyperClient::new(
+                client: PooledClient::new(
                     Arc::clone(&setup.network),
                     &client_setup(plan, &setup.network, index, workers),
                 ),

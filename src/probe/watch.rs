@@ -12,7 +12,7 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    client::{Call, Client, ClientSetup, HyperClient, Judge, MemberSetup, Network, RequestId},
+    client::{Call, Client, ClientSetup, Judge, MemberSetup, Network, PooledClient, RequestId},
     measure::{BinDelta, Recorder, Sample},
     plan::{Origin, Plan, ProbePlan, SeriesId, ServiceId},
     scenario::model::Reuse,
@@ -138,7 +138,7 @@ async fn watch(
         worker: 0,
         workers: 1,
     };
-    let client = Rc::new(HyperClient::new(network, &setup));
+    let client = Rc::new(PooledClient::new(network, &setup));
     let probes: Rc<[Probe]> = probes.into();
     let count = u32::try_from(probes.len()).unwrap_or(u32::MAX).max(1);
     let mut under_way = JoinSet::new();

@@ -10,7 +10,7 @@ use std::{
 
 use brownout::{
     client::{
-        Answer, Call, Client, ClientSetup, Exchange, HyperClient, MemberSetup, Network, RequestId,
+        Answer, Call, Client, ClientSetup, Exchange, MemberSetup, Network, PooledClient, RequestId,
         Session, Wiring,
     },
     measure::Outcome,
@@ -31,7 +31,7 @@ const MEGABYTES: u64 = 100;
 
 /// A client of one service, with what its visitors share.
 struct Visitors {
-    client: HyperClient,
+    client: PooledClient,
     session: Session,
 }
 
@@ -72,7 +72,7 @@ impl Visitors {
             worker: 0,
             workers: 1,
         };
-        let client = HyperClient::new(network, &setup);
+        let client = PooledClient::new(network, &setup);
         let session = client.session(0, 0);
         Self { client, session }
     }

@@ -282,7 +282,7 @@ async fn requests_say_who_they_are() {
 
 /// Sends a request for each of the timeouts at once, from a session of its own.
 async fn at_once(
-    client: &HyperClient,
+    client: &PooledClient,
     timeouts: impl IntoIterator<Item = Duration>,
 ) -> Vec<Exchange> {
     let send = |(visitor, timeout)| async move {

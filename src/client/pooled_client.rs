@@ -72,7 +72,7 @@ impl From<&ClientPolicy> for MemberSetup {
 
 /// A client for the journeys of one thread.
 #[derive(Debug)]
-pub struct HyperClient {
+pub struct PooledClient {
     network: Arc<Network>,
     upstream: Upstream,
     slots: Rc<Slots>,
@@ -95,7 +95,7 @@ pub struct Session {
     kept: Vec<(ServiceId, Held)>,
 }
 
-impl HyperClient {
+impl PooledClient {
     /// A client with empty caches and no connections. Names are resolved on the runtime that it
     /// is made on.
     #[must_use]
@@ -248,7 +248,7 @@ impl MemberSetup {
     }
 }
 
-impl Client for HyperClient {
+impl Client for PooledClient {
     type Session = Session;
 
     fn session(&self, population: u16, arrival: u64) -> Session {
