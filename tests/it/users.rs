@@ -106,7 +106,7 @@ const CROWDS: &str =
   guards: {journey: work, users: {calm: 5, rush: 5 -> 1 in 2s, after: 5}, pause: 300ms}";
 const DAY: &str = "[{calm: 6s}, {rush: 6s}, {after: 6s}]";
 /// Each round brings a number of its own along.
-const WORK: &str = "/work/{{mobile}}";
+const WORK: &str = "/task/{{mobile}}";
 /// The most users of the two, in order: what the numbers of their journeys are made with.
 const MOST: [u64; 2] = [8, 5];
 /// Arrivals of visitors a second.
