@@ -30,7 +30,8 @@ pub(crate) struct Counts {
     pub(crate) unsent: u64,
     /// Known to be hit by a fault of ours.
     pub(crate) injected: u64,
-    /// Found no name or no listener: evidence that the listener was gone, not that it was busy.
+    /// Found no name or no listener, or was held back by a breaker: no evidence that the target was
+    /// busy, for it saw none of these.
     pub(crate) unreached: u64,
     /// Refused: the listener was gone.
     pub(crate) refused: u64,
@@ -86,7 +87,8 @@ impl From<&Cell> for Counts {
             first: cell.first_attempts,
             unsent: counts.sum(Outcome::is_unsent_by_harness),
             injected: cell.injected,
-            unreached: counts.sum(|o| o.is_dns() || o == Outcome::Refused),
+            unreached: counts
+                .sum(|o| o.is_dns() || matches!(o, Outcome::Refused | Outcome::NotSentBreaker)),
             refused: counts.get(Outcome::Refused),
         }
     }

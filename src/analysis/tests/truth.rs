@@ -143,6 +143,14 @@ fn collapse_is_told_from_an_outage() {
         lane(portal(&seen)),
         "healthy 0-40, outage 40-60, healthy 60-150"
     );
+    // clients that do not even ask show no collapse either
+    let mut spared = Script::calm();
+    spared.fail(40..60, Outcome::NotSentBreaker, 1.0);
+    let seen = analyse(&spared.record);
+    assert_eq!(
+        lane(portal(&seen)),
+        "healthy 0-40, outage 40-60, healthy 60-150"
+    );
     // the process is gone, whatever clients see of it: an outage until it is started again
     let mut dead = Script::calm();
     dead.fail(40..60, Outcome::TimeoutConnect, 1.0);
