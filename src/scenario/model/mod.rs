@@ -3,6 +3,7 @@
 mod claim;
 mod client;
 mod demand;
+mod effect;
 mod fault;
 mod journey;
 mod rows;
@@ -20,10 +21,10 @@ pub use demand::{
     Crowd, Curve, CurvePoint, DEFAULT_PAUSE, Demand, DemandKind, PhaseCurve, Piece, Recorded,
     RecordedTraffic, ReplayLog, Spacing, Traffic,
 };
-pub use fault::{
-    DnsEffect, Effect, Fault, FaultPlace, HttpAction, HttpEffect, HttpMatch, ProcessEffect,
-    TcpEffect, TcpStream, Until,
+pub use effect::{
+    DnsEffect, Effect, HttpAction, HttpEffect, HttpMatch, ProcessEffect, TcpEffect, TcpStream,
 };
+pub use fault::{Fault, FaultPlace, Until};
 pub use journey::{
     Body, Branch, BranchOn, Check, CsvSource, DataSource, Goto, Journey, Method, RequestStep,
     RoutePattern, RowOrder, StatusSet, Step, Take, TakeFrom, WaitStep,

@@ -1,56 +1,20 @@
-//! What a fault does: `http:`, `tcp:`, `dns:` and `process:`.
+//! `http:`.
 
-use std::time::Duration;
-
-use super::{
-    check::{header_name, header_value},
-    keys::{HTTP, TCP},
-};
+use super::is_word;
 use crate::{
     diagnostic::Spanned,
-    document::{Entry, Fields, Mistakes, Node, Slip},
-    scenario::model::{
-        DnsEffect, Effect, HttpAction, HttpEffect, HttpMatch, ProcessEffect, RoutePattern,
-        TcpEffect, TcpStream,
+    document::{Fields, Mistakes, Node, Slip},
+    scenario::{
+        model::{HttpAction, HttpEffect, HttpMatch, RoutePattern},
+        parse::{
+            check::{header_name, header_value},
+            keys::HTTP,
+        },
     },
 };
 
-/// The effect under one of the four keys.
-pub(super) fn effect(entry: &Entry, mistakes: &mut Mistakes) -> Option<Effect> {
-    let (key, node) = entry;
-    match key.value.as_str() {
-        "http" => http(node, mistakes).map(Effect::Http),
-        "tcp" => tcp(node, mistakes).map(Effect::Tcp),
-        "dns" => {
-            let words = [
-                ("servfail", DnsEffect::Servfail),
-                ("nxdomain", DnsEffect::Nxdomain),
-                ("refused", DnsEffect::Refused),
-                ("no_data", DnsEffect::NoData),
-                ("drop", DnsEffect::Drop),
-            ];
-            mistakes
-                .choice(node, "a dns effect", &words)
-                .map(Effect::Dns)
-        }
-        _ => {
-            let words = [
-                ("kill", ProcessEffect::Kill),
-                ("pause", ProcessEffect::Pause),
-            ];
-            mistakes
-                .choice(node, "a process effect", &words)
-                .map(Effect::Process)
-        }
-    }
-}
-
-fn is_word(node: &Spanned<Node>, word: &str) -> bool {
-    matches!(&node.value, Node::Scalar(scalar) if scalar.text == word)
-}
-
 /// `hang`, or a mapping with one of `status`, `delay` and `hang: true`.
-fn http(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<HttpEffect> {
+pub(super) fn effect(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<HttpEffect> {
     if is_word(node, "hang") {
         return Some(HttpEffect {
             matching: HttpMatch::default(),
@@ -166,60 +130,4 @@ fn headers(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Vec<(String, String)
         }
     }
     headers
-}
-
-/// `down`, or a mapping with one of `latency`, `timeout` and `reset`.
-fn tcp(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<TcpEffect> {
-    if is_word(node, "down") {
-        return Some(TcpEffect::Down);
-    }
-    let fields = Fields::open(node, &TCP, mistakes)?;
-    let stream = match fields.get("stream") {
-        Some(node) => mistakes.choice(
-            node,
-            "a direction",
-            &[
-                ("upstream", TcpStream::Upstream),
-                ("downstream", TcpStream::Downstream),
-            ],
-        )?,
-        None => TcpStream::default(),
-    };
-    let (key, value) = fields.one_of(&["latency", "timeout", "reset"], true, mistakes)?;
-    let mut only = |extra: &str, with: &str| {
-        if let Some((extra, _)) = fields.entry(extra) {
-            mistakes.error(
-                extra.place,
-                format!("`{}` goes with {with} only", extra.value),
-                format!("not with `{}`", key.value),
-            );
-        }
-    };
-    match key.value.as_str() {
-        "latency" => {
-            let jitter = match fields.get("jitter") {
-                Some(node) => mistakes.span(node)?,
-                None => Duration::ZERO,
-            };
-            Some(TcpEffect::Latency {
-                latency: mistakes.span(value)?,
-                jitter,
-                stream,
-            })
-        }
-        "timeout" => {
-            only("jitter", "`latency`");
-            Some(TcpEffect::Timeout {
-                timeout: mistakes.span(value)?,
-                stream,
-            })
-        }
-        _ => {
-            only("jitter", "`latency`");
-            only("stream", "`latency` and `timeout`");
-            Some(TcpEffect::Reset {
-                after: mistakes.span(value)?,
-            })
-        }
-    }
 }

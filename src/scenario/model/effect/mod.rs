@@ -1,0 +1,29 @@
+//! What a fault does: one file a plane.
+
+use serde::{Deserialize, Serialize};
+
+mod dns;
+mod http;
+mod process;
+mod tcp;
+
+pub use self::{
+    dns::DnsEffect,
+    http::{HttpAction, HttpEffect, HttpMatch},
+    process::ProcessEffect,
+    tcp::{TcpEffect, TcpStream},
+};
+
+/// What a fault does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// To HTTP requests on a link.
+    Http(HttpEffect),
+    /// To TCP connections on a link.
+    Tcp(TcpEffect),
+    /// To answers about names.
+    Dns(DnsEffect),
+    /// To a launched process.
+    Process(ProcessEffect),
+}

@@ -1,0 +1,30 @@
+//! What a fault does: `http:`, `tcp:`, `dns:` and `process:`, one file a plane.
+
+mod dns;
+mod http;
+mod process;
+mod tcp;
+
+pub(crate) use self::http::route;
+
+use crate::{
+    diagnostic::Spanned,
+    document::{Entry, Mistakes, Node},
+    scenario::model::Effect,
+};
+
+/// The effect under one of the four keys.
+pub(super) fn effect(entry: &Entry, mistakes: &mut Mistakes) -> Option<Effect> {
+    let (key, node) = entry;
+    match key.value.as_str() {
+        "http" => http::effect(node, mistakes).map(Effect::Http),
+        "tcp" => tcp::effect(node, mistakes).map(Effect::Tcp),
+        "dns" => dns::effect(node, mistakes).map(Effect::Dns),
+        _ => process::effect(node, mistakes).map(Effect::Process),
+    }
+}
+
+/// Whether the effect is that one word.
+fn is_word(node: &Spanned<Node>, word: &str) -> bool {
+    matches!(&node.value, Node::Scalar(scalar) if scalar.text == word)
+}
