@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Analysis, AssumptionResult, BaselineResult, FaultResult, REPORT_VERSION, RunInfo,
-    ServiceResult, StateSpan, SubjectResult, baseline, curves, doubt, effects, harness,
+    ServiceResult, Spell, StateSpan, SubjectResult, baseline, curves, doubt, effects, harness,
     incidents::incidents,
     load,
     recovery::recovery,
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     event::BaselineVerdict,
     record::{Host, Record},
+    time::Offset,
 };
 
 /// A 30-day error budget.
@@ -202,6 +203,13 @@ fn spans(world: &World<'_>, judged: &Judged<'_>) -> Vec<StateSpan> {
     out
 }
 
+fn spell((from, to): &(Offset, Option<Offset>)) -> Spell {
+    Spell {
+        injected_s: from.as_secs_f64(),
+        removed_s: to.map(Offset::as_secs_f64),
+    }
+}
+
 fn faults(world: &World<'_>) -> Vec<FaultResult> {
     let faults = world.plan.faults.iter().zip(&world.timeline.faults);
     faults
@@ -215,6 +223,7 @@ fn faults(world: &World<'_>) -> Vec<FaultResult> {
             verified: times.verified,
             detail: times.failed.clone().unwrap_or_else(|| times.detail.clone()),
             hits: times.hits,
+            spells: times.spells.iter().map(spell).collect(),
         })
         .collect()
 }

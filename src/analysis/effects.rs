@@ -24,6 +24,16 @@ pub(crate) fn describe(fault: &FaultPlan) -> String {
     if fault.share != Ratio::ONE {
         text.push_str(&format!(", share {}", fault.share));
     }
+    if let [(_, first), later @ ..] = &fault.shape.steps[..] {
+        text.push_str(&format!(", share {first}"));
+        for (after, share) in later {
+            text.push_str(&format!(", {share} after {}", Span(*after)));
+        }
+    }
+    if let Some(flap) = &fault.shape.flap {
+        let (within, out) = (Span(flap.within), Span(flap.out));
+        text.push_str(&format!(", in for {within} and out for {out}"));
+    }
     if !fault.ramp.is_zero() {
         text.push_str(&format!(", ramp {}", Span(fault.ramp)));
     }

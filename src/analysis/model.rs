@@ -367,6 +367,35 @@ pub struct FaultResult {
     pub detail: String,
     /// Requests, connections or questions that it met.
     pub hits: u64,
+    /// Each time that it was in force, in order; more than one when it came and went.
+    #[serde(default)]
+    pub spells: Vec<Spell>,
+}
+
+impl FaultResult {
+    /// Each time that it was in force: from, and to if it was removed.
+    #[must_use]
+    pub fn stays(&self) -> Vec<(f64, Option<f64>)> {
+        if self.spells.is_empty() {
+            // a report of an older brownout knows the first edge and the last
+            return self
+                .injected_s
+                .map(|at| (at, self.removed_s))
+                .into_iter()
+                .collect();
+        }
+        let spells = self.spells.iter();
+        spells.map(|s| (s.injected_s, s.removed_s)).collect()
+    }
+}
+
+/// A time that a fault was in force.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spell {
+    /// Acknowledged injection.
+    pub injected_s: f64,
+    /// Removal; `None` = not within the run.
+    pub removed_s: Option<f64>,
 }
 
 /// A phase, as it went.

@@ -215,6 +215,18 @@ impl<'a> Samples<'a> {
         sum
     }
 
+    /// The counts of several stretches of bins, in order; a bin in two of them counts once.
+    pub(crate) fn sum_of(&self, ranges: impl Iterator<Item = Range<usize>>) -> Counts {
+        let mut sum = Counts::default();
+        let mut counted = 0;
+        for range in ranges {
+            let from = range.start.max(counted);
+            counted = range.end.max(from);
+            sum += self.sum(from..counted);
+        }
+        sum
+    }
+
     /// The latencies of some bins, merged.
     pub(crate) fn latencies(&self, range: Range<usize>) -> Latencies {
         let cells = self.counted(range).flat_map(|bin| bin.cells.iter());

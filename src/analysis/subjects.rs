@@ -285,9 +285,8 @@ impl<'a> Setting<'a, '_> {
                 }),
                 PlacePlan::Dns { .. } => false,
             };
-            if let (true, Some((from, to))) = (here, self.timeline.in_force(i)) {
-                absent.push(self.grid.range(from, to));
-            }
+            let spells = self.timeline.spells(i).filter(|_| here);
+            absent.extend(spells.map(|(from, to)| self.grid.range(from, to)));
         }
         absent
     }

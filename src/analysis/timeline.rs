@@ -32,9 +32,11 @@ pub(crate) enum Ending {
 /// The edges of a fault as they were.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FaultTimes {
-    /// Acknowledged injection (t0).
+    /// Acknowledged injection (t0), the first one.
     pub(crate) injected: Option<Offset>,
-    /// Removal (t1, if verified).
+    /// Each time that it was in force, from its injection to its removal.
+    pub(crate) spells: Vec<(Offset, Option<Offset>)>,
+    /// Removal (t1, if verified), the last one; `None` while it is in force.
     pub(crate) removed: Option<Offset>,
     /// Whether the removal was looked at and seen.
     pub(crate) verified: bool,
@@ -95,6 +97,9 @@ impl Timeline {
             if fault.end.is_none() && times.removed.is_none() && times.injected.is_some() {
                 times.removed = times.injected;
                 times.verified = true;
+                for (from, to) in &mut times.spells {
+                    to.get_or_insert(*from);
+                }
             }
         }
         let last = record.events.last().map_or(Offset::ZERO, |(at, _)| *at);
@@ -152,7 +157,17 @@ impl Timeline {
         }
     }
 
-    /// The time that a fault was in force; to the end of the run when it was not removed.
+    /// Each time that a fault was in force; to the end of the run when it was not removed.
+    pub(crate) fn spells(&self, fault: usize) -> impl Iterator<Item = (Offset, Offset)> + '_ {
+        let spells = self.faults.get(fault).map_or(&[][..], |f| &f.spells);
+        let end = self.end;
+        spells
+            .iter()
+            .map(move |(from, to)| (*from, to.unwrap_or(end).max(*from)))
+    }
+
+    /// The time from when a fault was first in force to when it was out for good; to the end of the
+    /// run when it was not removed.
     pub(crate) fn in_force(&self, fault: usize) -> Option<(Offset, Offset)> {
         let times = self.faults.get(fault)?;
         let from = times.injected?;
@@ -161,7 +176,8 @@ impl Timeline {
 
     /// The instants at which what the target sees may change at once.
     pub(crate) fn edges<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = Offset> + 'a {
-        let faults = self.faults.iter().flat_map(|f| [f.injected, f.removed]);
+        let spells = self.faults.iter().flat_map(|f| &f.spells);
+        let faults = spells.flat_map(|(from, to)| [Some(*from), *to]);
         let phases = plan.phases.iter().map(|p| Some(p.from));
         faults.chain(phases).flatten()
     }
@@ -178,8 +194,8 @@ impl Timeline {
             fault.place == PlacePlan::Process(service)
                 && matches!(fault.effect, Effect::Process(_))
                 && self
-                    .in_force(i)
-                    .is_some_and(|(from, to)| from <= at && at <= to.plus(reach))
+                    .spells(i)
+                    .any(|(from, to)| from <= at && at <= to.plus(reach))
         })
     }
 }
@@ -189,6 +205,10 @@ fn note_fault(faults: &mut [FaultTimes], at: Offset, event: &RunEvent) {
         RunEvent::FaultInjected { fault } => {
             if let Some(times) = faults.get_mut(*fault) {
                 times.injected.get_or_insert(at);
+                times.spells.push((at, None));
+                // it is in again: what was seen of an earlier removal says nothing any more
+                times.removed = None;
+                times.verified = false;
             }
         }
         RunEvent::FaultRemoved {
@@ -202,6 +222,9 @@ fn note_fault(faults: &mut [FaultTimes], at: Offset, event: &RunEvent) {
                     times.removed = Some(at);
                     times.verified = *verified;
                     times.detail.clone_from(detail);
+                    if let Some((_, to)) = times.spells.last_mut() {
+                        *to = Some(at);
+                    }
                 }
             }
         }

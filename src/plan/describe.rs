@@ -301,6 +301,20 @@ fn does(fault: &FaultPlan) -> String {
     if fault.share < Ratio::ONE {
         text.push_str(&format!(", {} of it", fault.share));
     }
+    if let [(_, first), later @ ..] = &fault.shape.steps[..] {
+        text.push_str(&format!(", {first} of it"));
+        for (after, share) in later {
+            text.push_str(&format!(", {share} after {}", Span(*after)));
+        }
+    }
+    if let Some(flap) = &fault.shape.flap {
+        let (within, out) = (Span(flap.within), Span(flap.out));
+        text.push_str(&format!(", in for {within} and out for {out}"));
+        if let Some(end) = &fault.end {
+            let window = end.expected().since(fault.start.expected());
+            text.push_str(&format!(", {} times", flap.comings(window)));
+        }
+    }
     if !fault.ramp.is_zero() {
         text.push_str(&format!(", growing for {}", Span(fault.ramp)));
     }

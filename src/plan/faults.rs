@@ -44,6 +44,7 @@ pub(super) fn resolve(
         ramp: ground.time.real(fault.ramp),
         ramp_out: ground.time.real(fault.ramp_out),
         share: fault.share,
+        shape: super::shapes::resolve(&fault.shape, ground.time),
         effect,
         provenance: fault.provenance.clone(),
     })

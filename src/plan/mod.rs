@@ -23,6 +23,7 @@ mod phases;
 mod ports;
 mod resolve;
 mod services;
+mod shapes;
 mod subjects;
 mod text;
 mod users;

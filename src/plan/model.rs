@@ -2,8 +2,10 @@
 //! left out there.
 
 mod claim;
+mod shape;
 
 pub use claim::{ClaimPlan, Point, Rule, StopPlan, WindowPlan};
+pub use shape::{FlapPlan, ShapePlan};
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -465,6 +467,9 @@ pub struct FaultPlan {
     pub ramp_out: Duration,
     /// The part that it meets.
     pub share: Ratio,
+    /// How it comes and goes.
+    #[serde(default)]
+    pub shape: ShapePlan,
     /// What it does.
     pub effect: Effect,
     /// Where its numbers come from.

@@ -6,6 +6,7 @@ use super::{
     anchors::{Named, Names},
     mistakes::{File, Mistakes},
     model::Trigger,
+    shapes,
 };
 use crate::{
     diagnostic::Spanned,
@@ -118,9 +119,23 @@ impl Search<'_> {
             (Edge::End, Some(Spanned { value, .. })) => match value {
                 Until::For(span) => {
                     let start = self.trigger(index, Edge::Start, out);
-                    start.map(|start| later(start, self.names.time.real(*span)))
+                    let span = shapes::lasting(fault, self.names.time.real(*span), self.names.time);
+                    start.map(|start| later(start, span))
                 }
-                Until::At(anchor) => self.anchor(anchor, out),
+                Until::At(anchor) => match (self.anchor(anchor, out), fault.shape.flap) {
+                    (Some(Trigger::At(end)), Some(_)) => {
+                        self.trigger(index, Edge::Start, out).map(|start| {
+                            Trigger::At(match start {
+                                // only then is it known beforehand when it goes for the last time
+                                Trigger::At(at) => {
+                                    at.plus(shapes::lasting(fault, end.since(at), self.names.time))
+                                }
+                                Trigger::After { .. } => end,
+                            })
+                        })
+                    }
+                    (end, _) => end,
+                },
             },
             (Edge::End, None) => None,
         };
@@ -231,6 +246,7 @@ fn check(
     } else if let (Trigger::At(at), true) = (end, to > run_end) {
         *at = run_end;
     }
+    shapes::check(fault, to.since(from), time, out);
     let ramps = Story(fault.ramp.0.saturating_add(fault.ramp_out.0));
     if to > from && time.real(ramps) > to.since(from).saturating_add(TOLERANCE) {
         out.error(

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    faults::{FaultDesk, Told},
+    faults::{FaultDesk, Leave, Told},
     harness::{Schedule, SelfWatch},
     prepare::{Options, RunError, RunErrorKind, Witnesses},
     stop::StopWatch,
@@ -153,9 +153,11 @@ impl Dispatcher {
         }
     }
 
-    fn take_edges(&mut self, told: Vec<Told>) {
+    fn take_edges(&mut self, told: impl IntoIterator<Item = Told>) {
         for (at, event, edge) in told {
-            self.witnesses.tell(at, &event);
+            if let Some(event) = event {
+                self.witnesses.tell(at, &event);
+            }
             if let Some((fault, edge)) = edge {
                 self.timeline.reached(fault, edge, at);
             }
@@ -178,18 +180,20 @@ impl Dispatcher {
                 self.judge_baseline();
             }
             Action::Inject(fault, level) => {
-                self.tell(RunEvent::FaultArming { fault });
-                self.faults.inject(fault, level);
+                let told = self.faults.inject(fault, level);
+                self.take_edges(told);
             }
             Action::Level(fault, level) => {
-                if let Some((at, event, _)) = self.faults.level(fault, level).await {
-                    self.witnesses.tell(at, &event);
-                }
+                let told = self.faults.level(fault, level).await;
+                self.take_edges(told);
+            }
+            Action::Lift(fault) => {
+                let told = self.faults.remove(fault, Leave::ForNow);
+                self.take_edges(told);
             }
             Action::Remove(fault) => {
-                if let Some(event) = self.faults.remove(fault) {
-                    self.tell(event);
-                }
+                let told = self.faults.remove(fault, Leave::ForGood);
+                self.take_edges(told);
             }
             Action::End => self.complete = true,
         }

@@ -17,11 +17,41 @@ use crate::{
 /// Where a fault stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Never put in so far.
     Waiting,
     Arming,
     InForce,
     Removing,
+    /// Out since then, verified; it may come again.
+    Away(Offset),
     Done,
+}
+
+/// What came due while a fault was on its way in or out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Wanted {
+    In(Ratio),
+    Out,
+}
+
+/// Whether a fault that is taken out may come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// It comes and goes.
+    ForNow,
+    /// Its end has come.
+    ForGood,
+}
+
+/// One fault, as the desk knows it.
+#[derive(Debug, Clone, Copy)]
+struct Desk {
+    stage: Stage,
+    wanted: Option<Wanted>,
+    /// It was in force before.
+    begun: bool,
+    /// Its end has come.
+    ended: bool,
 }
 
 /// What a task did.
@@ -36,15 +66,13 @@ pub(super) struct FaultDesk {
     plan: Arc<Plan>,
     planes: Arc<Planes>,
     clock: Clock,
-    stages: Vec<Stage>,
-    /// Its removal came due while it was still being put in.
-    remove_wanted: Vec<bool>,
+    faults: Vec<Desk>,
     order: Vec<usize>,
     tasks: JoinSet<(usize, Offset, Done)>,
 }
 
-/// An event, and the edge that it marks.
-pub(super) type Told = (Offset, RunEvent, Option<(usize, Edge)>);
+/// An event, if there is one to tell, and the edge of a fault that was reached.
+pub(super) type Told = (Offset, Option<RunEvent>, Option<(usize, Edge)>);
 
 impl FaultDesk {
     pub(super) fn new(plan: Arc<Plan>, planes: Arc<Planes>, clock: Clock) -> Self {
@@ -53,18 +81,40 @@ impl FaultDesk {
             plan,
             planes,
             clock,
-            stages: vec![Stage::Waiting; count],
-            remove_wanted: vec![false; count],
+            faults: vec![
+                Desk {
+                    stage: Stage::Waiting,
+                    wanted: None,
+                    begun: false,
+                    ended: false,
+                };
+                count
+            ],
             order: Vec::new(),
             tasks: JoinSet::new(),
         }
     }
 
-    /// Begins to put a fault in. The caller has told `FaultArming` before.
-    pub(super) fn inject(&mut self, fault: usize, level: Ratio) {
-        self.stages[fault] = Stage::Arming;
+    /// Begins to put a fault in, or remembers that it is wanted while it is still on its way out.
+    pub(super) fn inject(&mut self, fault: usize, level: Ratio) -> Option<Told> {
+        let desk = &mut self.faults[fault];
+        match desk.stage {
+            Stage::Waiting | Stage::Away(_) => {}
+            Stage::Arming => {
+                desk.wanted.take_if(|_| !desk.ended);
+                return None;
+            }
+            Stage::Removing if !desk.ended => {
+                desk.wanted = Some(Wanted::In(level));
+                return None;
+            }
+            Stage::Removing | Stage::InForce | Stage::Done => return None,
+        }
+        desk.stage = Stage::Arming;
+        self.order.retain(|other| *other != fault);
         self.order.push(fault);
         let (planes, clock) = (Arc::clone(&self.planes), self.clock);
+        let arming = (clock.now(), Some(RunEvent::FaultArming { fault }), None);
         self.tasks.spawn(async move {
             // a task of its own, so that a panic is the fault's failure and not the run's
             let task = tokio::spawn(async move { planes.inject(fault, level).await });
@@ -74,31 +124,35 @@ impl FaultDesk {
             };
             (fault, clock.now(), Done::Injected(result))
         });
+        Some(arming)
     }
 
     /// Sets the level of a fault that is in force.
     pub(super) async fn level(&self, fault: usize, level: Ratio) -> Option<Told> {
-        if self.stages[fault] != Stage::InForce {
+        if self.faults[fault].stage != Stage::InForce {
             return None;
         }
         let error = self.planes.level(fault, level).await.err()?;
         let detail = format!("cannot change its level: {error}");
         Some((
             self.clock.now(),
-            RunEvent::FaultFailed { fault, detail },
+            Some(RunEvent::FaultFailed { fault, detail }),
             None,
         ))
     }
 
-    /// Begins to take a fault out; does nothing unless it is in, or on its way in.
-    pub(super) fn remove(&mut self, fault: usize) -> Option<RunEvent> {
-        match self.stages[fault] {
+    /// Begins to take a fault out; does nothing unless it is in, or on its way in. The end of one
+    /// that is away was its last removal.
+    pub(super) fn remove(&mut self, fault: usize, leave: Leave) -> Option<Told> {
+        let desk = &mut self.faults[fault];
+        desk.ended |= leave == Leave::ForGood;
+        match desk.stage {
             Stage::Arming => {
-                self.remove_wanted[fault] = true;
+                desk.wanted = Some(Wanted::Out);
                 None
             }
             Stage::InForce => {
-                self.stages[fault] = Stage::Removing;
+                desk.stage = Stage::Removing;
                 let (planes, clock) = (Arc::clone(&self.planes), self.clock);
                 self.tasks.spawn(async move {
                     let task = tokio::spawn(async move { planes.remove(fault).await });
@@ -109,9 +163,18 @@ impl FaultDesk {
                     };
                     (fault, clock.now(), Done::Removed(result))
                 });
-                Some(RunEvent::FaultRemoving { fault })
+                let now = self.clock.now();
+                Some((now, Some(RunEvent::FaultRemoving { fault }), None))
             }
-            Stage::Waiting | Stage::Removing | Stage::Done => None,
+            Stage::Removing => {
+                desk.wanted = None;
+                None
+            }
+            Stage::Away(since) if desk.ended => {
+                desk.stage = Stage::Done;
+                Some((since, None, Some((fault, Edge::End))))
+            }
+            Stage::Waiting | Stage::Away(_) | Stage::Done => None,
         }
     }
 
@@ -127,31 +190,29 @@ impl FaultDesk {
     }
 
     fn injected(&mut self, fault: usize, at: Offset, result: Result<(), String>) -> Vec<Told> {
+        let desk = &mut self.faults[fault];
+        let wanted = desk.wanted.take();
         if let Err(detail) = result {
-            self.stages[fault] = Stage::Done;
-            return vec![(at, RunEvent::FaultFailed { fault, detail }, None)];
+            desk.stage = Stage::Done;
+            return vec![(at, Some(RunEvent::FaultFailed { fault, detail }), None)];
         }
-        let mut told = vec![(
-            at,
-            RunEvent::FaultInjected { fault },
-            Some((fault, Edge::Start)),
-        )];
+        let first = !std::mem::replace(&mut desk.begun, true);
+        let edge = first.then_some((fault, Edge::Start));
+        let mut told = vec![(at, Some(RunEvent::FaultInjected { fault }), edge)];
         if self.plan.faults[fault].end.is_none() {
-            self.stages[fault] = Stage::Done;
+            desk.stage = Stage::Done;
             let detail = "an instant: there is nothing to take out".to_owned();
             let event = RunEvent::FaultRemoved {
                 fault,
                 verified: true,
                 detail,
             };
-            told.push((at, event, Some((fault, Edge::End))));
+            told.push((at, Some(event), Some((fault, Edge::End))));
             return told;
         }
-        self.stages[fault] = Stage::InForce;
-        if self.remove_wanted[fault]
-            && let Some(event) = self.remove(fault)
-        {
-            told.push((at, event, None));
+        desk.stage = Stage::InForce;
+        if wanted == Some(Wanted::Out) {
+            told.extend(self.remove(fault, Leave::ForNow));
         }
         told
     }
@@ -162,9 +223,12 @@ impl FaultDesk {
         at: Offset,
         result: Result<(bool, String), String>,
     ) -> Vec<Told> {
-        self.stages[fault] = Stage::Done;
         let hits = self.planes.hits(fault);
-        let tally = (at, RunEvent::FaultTally { fault, hits }, None);
+        let desk = &mut self.faults[fault];
+        let wanted = desk.wanted.take();
+        let mut told = vec![(at, Some(RunEvent::FaultTally { fault, hits }), None)];
+        // one that is not seen to be gone does not come again
+        desk.stage = Stage::Done;
         match result {
             Ok((verified, detail)) => {
                 let event = RunEvent::FaultRemoved {
@@ -172,17 +236,25 @@ impl FaultDesk {
                     verified,
                     detail,
                 };
-                vec![tally, (at, event, verified.then_some((fault, Edge::End)))]
+                let edge = (verified && desk.ended).then_some((fault, Edge::End));
+                told.push((at, Some(event), edge));
+                if verified && !desk.ended {
+                    desk.stage = Stage::Away(at);
+                    if let Some(Wanted::In(level)) = wanted {
+                        told.extend(self.inject(fault, level));
+                    }
+                }
             }
-            Err(detail) => vec![tally, (at, RunEvent::FaultFailed { fault, detail }, None)],
+            Err(detail) => told.push((at, Some(RunEvent::FaultFailed { fault, detail }), None)),
         }
+        told
     }
 
     /// Faults that are in, or on their way in or out; the latest first.
     pub(super) fn not_yet_out(&self) -> Vec<usize> {
         let open = |f: &&usize| {
             matches!(
-                self.stages[**f],
+                self.faults[**f].stage,
                 Stage::Arming | Stage::InForce | Stage::Removing
             )
         };
@@ -191,8 +263,8 @@ impl FaultDesk {
 
     /// Tallies of the faults that are in force, for the record.
     pub(super) fn tallies(&self) -> Vec<RunEvent> {
-        (0..self.stages.len())
-            .filter(|fault| self.stages[*fault] != Stage::Waiting)
+        (0..self.faults.len())
+            .filter(|fault| self.faults[*fault].stage != Stage::Waiting)
             .map(|fault| RunEvent::FaultTally {
                 fault,
                 hits: self.planes.hits(fault),
@@ -200,3 +272,6 @@ impl FaultDesk {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,9 @@ pub(super) enum Action {
     Inject(usize, Ratio),
     /// Set the level of a fault that grows or shrinks.
     Level(usize, Ratio),
-    /// Take a fault out.
+    /// Take a fault out that will come again.
+    Lift(usize),
+    /// Take a fault out for good.
     Remove(usize),
     /// Say whether the baseline is good enough to go on.
     JudgeBaseline,
@@ -32,6 +34,8 @@ pub(super) struct Timeline {
     agenda: BinaryHeap<Reverse<Entry>>,
     waiting: Vec<Waiting>,
     faults: Vec<FaultPlan>,
+    /// When each fault goes for good, as far as that is known.
+    ends: Vec<Option<Offset>>,
     sequence: u32,
 }
 
@@ -76,6 +80,7 @@ impl Timeline {
             agenda: BinaryHeap::new(),
             waiting: Vec::new(),
             faults: plan.faults.clone(),
+            ends: vec![None; plan.faults.len()],
             sequence: 0,
         };
         for (index, phase) in plan.phases.iter().enumerate() {
@@ -142,6 +147,7 @@ impl Timeline {
     fn schedule(&mut self, fault: usize, edge: Edge, at: Offset) {
         let FaultPlan { ramp, ramp_out, .. } = self.faults[fault];
         match edge {
+            Edge::Start if !self.faults[fault].shape.steps.is_empty() => self.stairs(fault, at),
             Edge::Start if ramp.is_zero() => self.enter(at, Action::Inject(fault, Ratio::ONE)),
             Edge::Start => {
                 self.enter(at, Action::Inject(fault, Ratio::ZERO));
@@ -152,8 +158,20 @@ impl Timeline {
                     let from = Offset(at.0.saturating_sub(ramp_out));
                     self.slope(fault, from, ramp_out, |part| 1.0 - part);
                 }
+                self.ends[fault] = Some(at);
                 self.enter(at, Action::Remove(fault));
             }
+        }
+    }
+
+    fn stairs(&mut self, fault: usize, at: Offset) {
+        let steps = self.faults[fault].shape.steps.clone();
+        for (after, share) in steps {
+            let action = match after.is_zero() {
+                true => Action::Inject(fault, share),
+                false => Action::Level(fault, share),
+            };
+            self.enter(at.plus(after), action);
         }
     }
 
@@ -173,10 +191,44 @@ impl Timeline {
 
     /// The next action that is due by now.
     pub(super) fn pop_due(&mut self, now: Offset) -> Option<Action> {
-        if self.next()? > now {
-            return None;
+        while self.next()? <= now {
+            let Reverse(entry) = self.agenda.pop()?;
+            if self.goes_on(&entry) {
+                return Some(entry.action);
+            }
         }
-        self.agenda.pop().map(|Reverse(entry)| entry.action)
+        None
+    }
+
+    /// Enters what follows a coming or going of a fault that flaps, counted from when it was due,
+    /// so that nothing drifts. `false` = the fault is gone for good, and this is not to be done.
+    fn goes_on(&mut self, entry: &Entry) -> bool {
+        let (fault, coming) = match entry.action {
+            Action::Inject(fault, _) => (fault, true),
+            Action::Lift(fault) => (fault, false),
+            Action::Phase(_)
+            | Action::Level(..)
+            | Action::Remove(_)
+            | Action::JudgeBaseline
+            | Action::End => return true,
+        };
+        let Some(flap) = self.faults[fault].shape.flap else {
+            return true;
+        };
+        let end = self.ends[fault];
+        let over = |at: Offset| end.is_some_and(|end| end <= at);
+        if over(entry.at) {
+            return false;
+        }
+        let (stays, then) = match coming {
+            true => (flap.within, Action::Lift(fault)),
+            false => (flap.out, Action::Inject(fault, Ratio::ONE)),
+        };
+        let next = entry.at.plus(stays);
+        if !over(next) {
+            self.enter(next, then);
+        }
+        true
     }
 }
 

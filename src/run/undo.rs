@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{faults::FaultDesk, prepare::Witnesses};
+use super::{
+    faults::{FaultDesk, Leave},
+    prepare::Witnesses,
+};
 use crate::{event::RunEvent, time::Clock};
 
 /// A fault that is not out by then is reported as left behind; the guardian has the last word.
@@ -13,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Takes out every fault that is in, the latest first, and waits until each is verified.
 pub(super) async fn take_out(faults: &mut FaultDesk, witnesses: &mut Witnesses, clock: Clock) {
     for fault in faults.not_yet_out() {
-        if let Some(event) = faults.remove(fault) {
+        if let Some((_, Some(event), _)) = faults.remove(fault, Leave::ForGood) {
             witnesses.tell(clock.now(), &event);
         }
     }
@@ -22,7 +25,9 @@ pub(super) async fn take_out(faults: &mut FaultDesk, witnesses: &mut Witnesses, 
         match tokio::time::timeout_at(deadline, faults.next()).await {
             Ok(told) => {
                 for (at, event, _) in told {
-                    witnesses.tell(at, &event);
+                    if let Some(event) = event {
+                        witnesses.tell(at, &event);
+                    }
                 }
             }
             Err(_) => {

@@ -212,7 +212,13 @@ pub(crate) fn tolerates(world: &World<'_>, subject: &Subject, fault: usize) -> F
     let known = world.known_to();
     let bins = world.grid.range(from, to.min(known).max(from));
     let slo = judged.criteria.slo;
-    let success = judged.samples.sum(bins.clone()).success();
+    // one that comes and goes has to be borne while it is there
+    let spells = world
+        .timeline
+        .spells(fault)
+        .filter(|(from, _)| *from < known);
+    let spells = spells.map(|(from, to)| world.grid.range(from, to.min(known).max(from)));
+    let success = judged.samples.sum_of(spells).success();
     let shown = success.map_or_else(|| "nothing offered".to_owned(), text::percent);
     let required = format!("{required}, success >= {}", text::percent(slo));
     let unwell = bins

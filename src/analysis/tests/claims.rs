@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-fn judge(script: Script, claim: ClaimPlan) -> ClaimResult {
+pub(super) fn judge(script: Script, claim: ClaimPlan) -> ClaimResult {
     let analysis = analyse(&script.gate(claim).record);
     analysis.gates[0].clone()
 }

@@ -3,6 +3,7 @@
 mod claims;
 mod doubts;
 mod endings;
+mod flaps;
 mod laws;
 mod machine;
 mod script;

@@ -366,6 +366,7 @@ fn plan(rate: u64) -> Plan {
             ramp: zero,
             ramp_out: zero,
             share: Ratio::ONE,
+            shape: crate::plan::ShapePlan::default(),
             effect: Effect::Http(HttpEffect {
                 matching: HttpMatch::default(),
                 action: HttpAction::Delay {

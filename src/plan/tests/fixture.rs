@@ -118,6 +118,7 @@ impl Case {
             ramp: Story::default(),
             ramp_out: Story::default(),
             share: Ratio::ONE,
+            shape: Shape::default(),
             effect: self.spanned(&format!("{name} effect"), effect),
             provenance: Provenance::default(),
         };

@@ -88,8 +88,10 @@ impl Backdrop {
                 fault.effect,
                 instant(Some(from_s))
             );
-            let to_s = fault.removed_s.unwrap_or(axis.observed_s);
-            faults.push(band(axis, &fault.name, title, from_s, to_s));
+            for (from_s, to_s) in fault.stays() {
+                let to_s = to_s.unwrap_or(axis.observed_s);
+                faults.push(band(axis, &fault.name, title.clone(), from_s, to_s));
+            }
         }
         let real_ticks = axis.ticks(MOST_TICKS);
         let story_ticks = if axis.compressed() {
@@ -169,8 +171,8 @@ fn svg(analysis: &Analysis, axis: &Axis, ticks: &[f64]) -> String {
         rect("phase", phase.from_s, phase.to_s);
     }
     for fault in &analysis.faults {
-        if let Some(from_s) = fault.injected_s {
-            rect("fault", from_s, fault.removed_s.unwrap_or(axis.observed_s));
+        for (from_s, to_s) in fault.stays() {
+            rect("fault", from_s, to_s.unwrap_or(axis.observed_s));
         }
     }
     if axis.end_s - axis.observed_s > 1.5 {
@@ -184,8 +186,11 @@ fn svg(analysis: &Analysis, axis: &Axis, ticks: &[f64]) -> String {
         line("grid", *tick);
     }
     for fault in &analysis.faults {
-        for at in [fault.injected_s, fault.removed_s].into_iter().flatten() {
-            line("edge", at);
+        for (from_s, to_s) in fault.stays() {
+            line("edge", from_s);
+            if let Some(to_s) = to_s {
+                line("edge", to_s);
+            }
         }
     }
     svg

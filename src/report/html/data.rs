@@ -28,12 +28,9 @@ pub(super) fn script_data(analysis: &Analysis, axis: &Axis, columns: usize) -> S
     let faults: Vec<Value> = analysis
         .faults
         .iter()
-        .filter_map(|f| {
-            Some(json!([
-                f.name,
-                f.injected_s?,
-                f.removed_s.unwrap_or(axis.observed_s)
-            ]))
+        .flat_map(|f| {
+            let stays = f.stays().into_iter();
+            stays.map(|(from_s, to_s)| json!([f.name, from_s, to_s.unwrap_or(axis.observed_s)]))
         })
         .collect();
     let mut lanes = serde_json::Map::new();

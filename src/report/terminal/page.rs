@@ -194,6 +194,11 @@ impl Page {
                 (None, _) => "not removed".into(),
             };
             let when = match fault.injected_s {
+                Some(at) if fault.spells.len() > 1 => format!(
+                    "in force {} times, first {}, {removed}",
+                    fault.spells.len(),
+                    numbers::instant(Some(at))
+                ),
                 Some(at) => format!("in force {}, {removed}", numbers::instant(Some(at))),
                 None => format!(
                     "never put in (planned for {})",

@@ -179,15 +179,16 @@ impl Strip {
     }
 
     fn fault(&self, fault: &FaultResult) -> String {
-        let Some(injected_s) = fault.injected_s else {
+        let stays = fault.stays();
+        if stays.is_empty() {
             return "(never put in)".into();
-        };
+        }
         let mut line = self.blank();
-        let end_s = fault.removed_s.unwrap_or(self.axis.observed_s);
-        let range = self.columns(injected_s, end_s);
-        let last = range.end - 1;
-        for at in range {
-            line[at] = '=';
+        let mut last = 0;
+        for (from_s, to_s) in stays {
+            let range = self.columns(from_s, to_s.unwrap_or(self.axis.observed_s));
+            last = range.end - 1;
+            line[range].fill('=');
         }
         if fault.removed_s.is_none() || !fault.verified {
             line[last] = '?';

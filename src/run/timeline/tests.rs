@@ -20,6 +20,7 @@ fn fault(start: Trigger, end: Option<Trigger>, ramp: u64) -> FaultPlan {
         ramp: Duration::from_secs(ramp),
         ramp_out: Duration::ZERO,
         share: Ratio::ONE,
+        shape: crate::plan::ShapePlan::default(),
         effect: Effect::Dns(DnsEffect::Servfail),
         provenance: Provenance::default(),
     }
@@ -115,4 +116,88 @@ fn a_fault_that_follows_another_waits_for_its_verified_removal() {
         [Action::Inject(1, Ratio::ONE)]
     );
     assert_eq!(drain(&mut timeline, secs(40)), [Action::Remove(1)]);
+}
+
+/// A fault that is in for 3 s and out for 2 s.
+fn flapping(start: Trigger, end: Trigger) -> FaultPlan {
+    let mut fault = fault(start, Some(end), 0);
+    fault.shape.flap = Some(crate::plan::FlapPlan {
+        within: Duration::from_secs(3),
+        out: Duration::from_secs(2),
+    });
+    fault
+}
+
+/// Everything that is done to the first fault, and when.
+fn deeds(timeline: &mut Timeline, until: u64) -> Vec<(u64, Action)> {
+    let mut deeds = Vec::new();
+    while let Some(at) = timeline.next().filter(|at| *at <= secs(until)) {
+        if let Some(action) = timeline.pop_due(at) {
+            deeds.push((at.0.as_secs(), action));
+        }
+    }
+    deeds.retain(|(_, action)| {
+        matches!(
+            action,
+            Action::Inject(0, _) | Action::Level(0, _) | Action::Lift(0) | Action::Remove(0)
+        )
+    });
+    deeds
+}
+
+#[test]
+fn one_that_flaps_comes_and_goes_until_its_end() {
+    let comes = Action::Inject(0, Ratio::ONE);
+    let faults = vec![flapping(Trigger::At(secs(20)), Trigger::At(secs(33)))];
+    let mut timeline = Timeline::new(&plan(faults));
+    assert_eq!(
+        deeds(&mut timeline, 60),
+        [
+            (20, comes),
+            (23, Action::Lift(0)),
+            (25, comes),
+            (28, Action::Lift(0)),
+            (30, comes),
+            (33, Action::Remove(0)),
+        ]
+    );
+}
+
+#[test]
+fn one_that_flaps_until_something_happens_stops_then() {
+    let comes = Action::Inject(0, Ratio::ONE);
+    let after_other = Trigger::After {
+        fault: 1,
+        edge: Edge::End,
+        plus: Duration::ZERO,
+        expected: secs(40),
+    };
+    let faults = vec![
+        flapping(Trigger::At(secs(20)), after_other),
+        fault(Trigger::At(secs(20)), Some(Trigger::At(secs(26))), 0),
+    ];
+    let mut timeline = Timeline::new(&plan(faults));
+    let before = deeds(&mut timeline, 26);
+    assert_eq!(before.last(), Some(&(25, comes)));
+    // the removal of the other is seen in the middle of a stay
+    timeline.reached(1, Edge::End, secs(27));
+    assert_eq!(deeds(&mut timeline, 60), [(27, Action::Remove(0))]);
+}
+
+#[test]
+fn a_share_in_steps_is_a_level_at_each() {
+    let share = |part| Ratio::new(part).expect("a ratio");
+    let mut stepped = fault(Trigger::At(secs(20)), Some(Trigger::At(secs(50))), 0);
+    let step = |after, part| (Duration::from_secs(after), share(part));
+    stepped.shape.steps = vec![step(0, 0.9), step(5, 0.4), step(20, 0.1)];
+    let mut timeline = Timeline::new(&plan(vec![stepped]));
+    assert_eq!(
+        deeds(&mut timeline, 60),
+        [
+            (20, Action::Inject(0, share(0.9))),
+            (25, Action::Level(0, share(0.4))),
+            (40, Action::Level(0, share(0.1))),
+            (50, Action::Remove(0)),
+        ]
+    );
 }

@@ -1,6 +1,6 @@
 //! What breaks, where, when, and in which way.
 
-use super::{Anchor, Effect, Provenance};
+use super::{Anchor, Effect, Provenance, Shape};
 use crate::{diagnostic::Spanned, time::Story, units::Ratio};
 
 /// A fault as written.
@@ -21,6 +21,8 @@ pub struct Fault {
     pub ramp_out: Story,
     /// The part of what it could meet that it meets.
     pub share: Ratio,
+    /// How it comes and goes.
+    pub shape: Shape,
     /// What it does.
     pub effect: Spanned<Effect>,
     /// Where its numbers come from.

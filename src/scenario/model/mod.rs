@@ -7,6 +7,7 @@ mod effect;
 mod fault;
 mod journey;
 mod rows;
+mod shape;
 mod template;
 
 pub use claim::{
@@ -30,6 +31,7 @@ pub use journey::{
     RoutePattern, RowOrder, StatusSet, Step, Take, TakeFrom, WaitStep,
 };
 pub use rows::{LARGEST_ROWS, Rows, RowsError};
+pub use shape::{Flap, Shape};
 pub(crate) use template::is_hole_name;
 pub use template::{Template, TemplateError, TemplatePiece};
 

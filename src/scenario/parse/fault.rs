@@ -6,13 +6,14 @@ use super::{
     names::Names,
     place::{anchor, fault_place},
     population::provenance,
+    shape::shape,
 };
 use crate::{
     diagnostic::{Place, Spanned},
     document::{Fields, Mistakes, Node, Words},
     scenario::model::{Anchor, Effect, Fault, FaultPlace, ProcessEffect, TcpEffect, Until},
     time::Story,
-    units::{Ratio, Span},
+    units::Span,
 };
 
 /// No rehearsal has more; every fault may wait for every other.
@@ -70,7 +71,12 @@ fn fault(
     if let Some(Until::For(length)) = until.as_ref().map(|u| &u.value) {
         check_ramps(&fields, *length, ramp, ramp_out, mistakes);
     }
-    let share = fields.get("share").and_then(|node| mistakes.ratio(node));
+    let (share, shape) = shape(
+        &fields,
+        effect.as_ref().map(|e| &e.value),
+        until.as_ref().map(|u| &u.value),
+        mistakes,
+    );
     let provenance = provenance(&fields, mistakes);
     let (at, effect) = (at?, effect?);
     check_place(&at, &effect, mistakes);
@@ -82,7 +88,8 @@ fn fault(
         until,
         ramp: ramp.unwrap_or_default(),
         ramp_out: ramp_out.unwrap_or_default(),
-        share: share.unwrap_or(Ratio::ONE),
+        share,
+        shape,
         effect,
         provenance,
     })
@@ -189,6 +196,18 @@ fn check_place(at: &Spanned<FaultPlace>, effect: &Spanned<Effect>, mistakes: &mu
 
 /// That `share`, `ramp` and `ramp_out` mean something for the effect.
 fn check_shape(fields: &Fields<'_>, effect: &Effect, mistakes: &mut Mistakes) {
+    if let (Some((key, node)), Effect::Tcp(_)) = (fields.entry("share"), effect)
+        && matches!(node.value, Node::Map(_))
+    {
+        mistakes
+            .error(
+                key.place,
+                "the share of a tcp fault is the same all the time",
+                "in steps",
+            )
+            .hint = Some("connections are chosen when they begin: give one share".to_owned());
+        return;
+    }
     let (share, ramp, what) = match effect {
         Effect::Http(_) => (true, true, ""),
         Effect::Dns(_) => (true, true, ""),

@@ -204,6 +204,7 @@ pub(super) const FAULT: Table = Table {
         may("ramp"),
         may("ramp_out"),
         may("share"),
+        may("flap"),
         may("http"),
         may("tcp"),
         may("dns"),
@@ -212,6 +213,12 @@ pub(super) const FAULT: Table = Table {
         may("assumed"),
         may("history"),
     ],
+};
+
+pub(super) const FLAP: Table = Table {
+    name: "flap",
+    what: "a flap",
+    keys: &[needs("in"), needs("out")],
 };
 
 pub(super) const HTTP: Table = Table {
@@ -279,6 +286,7 @@ pub(crate) const ALL: &[&Table] = &[
     &ONE_OF,
     &CSV,
     &FAULT,
+    &FLAP,
     &HTTP,
     &TCP,
     &MEASURE,

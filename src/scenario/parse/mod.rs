@@ -21,6 +21,7 @@ mod population;
 mod recorded;
 mod retry;
 mod root;
+mod shape;
 mod step;
 mod template;
 
