@@ -136,6 +136,8 @@ fn reaches(world: &World<'_>, fault: usize, service: usize) -> bool {
             link.is_some_and(|l| usize::from(l.to.0) == service)
         }
         PlacePlan::Process(id) => usize::from(id.0) == service,
+        // what nobody knows explains anything
+        PlacePlan::Host { service: hit, .. } => hit.is_none_or(|id| usize::from(id.0) == service),
         PlacePlan::Dns { .. } => false,
     }
 }

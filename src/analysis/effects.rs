@@ -20,6 +20,7 @@ pub(crate) fn describe(fault: &FaultPlan) -> String {
         Effect::Dns(effect) => format!("dns: {}", dns(*effect)),
         Effect::Process(ProcessEffect::Kill) => "process: kill".to_owned(),
         Effect::Process(ProcessEffect::Pause) => "process: pause".to_owned(),
+        Effect::Exec(exec) => format!("exec: {}", exec.inject.join(" ")),
     };
     if fault.share != Ratio::ONE {
         text.push_str(&format!(", share {}", fault.share));

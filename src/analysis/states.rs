@@ -131,7 +131,7 @@ pub(crate) fn cuts(fault: &FaultPlan) -> bool {
             TcpEffect::Timeout { .. } | TcpEffect::Down | TcpEffect::Reset { .. } => true,
             TcpEffect::Latency { .. } => false,
         },
-        Effect::Http(_) | Effect::Dns(_) | Effect::Process(_) => false,
+        Effect::Http(_) | Effect::Dns(_) | Effect::Process(_) | Effect::Exec(_) => false,
     };
     cut && fault.share.get() >= 1.0 - COLLAPSED
 }

@@ -283,7 +283,7 @@ impl<'a> Setting<'a, '_> {
                 PlacePlan::Link { link, .. } => self.plan.links.get(*link).is_some_and(|link| {
                     link.visitors && usize::from(link.to.0) == service && states::cuts(fault)
                 }),
-                PlacePlan::Dns { .. } => false,
+                PlacePlan::Dns { .. } | PlacePlan::Host { .. } => false,
             };
             let spells = self.timeline.spells(i).filter(|_| here);
             absent.extend(spells.map(|(from, to)| self.grid.range(from, to)));

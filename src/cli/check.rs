@@ -9,7 +9,10 @@ use brownout::{
     diagnostic::{Diagnostics, RenderStyle},
     document::{self, FileKind},
     plan::{self, Overrides},
-    scenario::{self, model::Scenario},
+    scenario::{
+        self,
+        model::{Effect, Scenario},
+    },
     target::{self, model::Target},
 };
 
@@ -95,6 +98,13 @@ impl Checked {
                         scenario.faults.len(),
                         scenario.gates.len(),
                     ));
+                    // whoever checks a stranger's file should see what it would run
+                    for fault in &scenario.faults {
+                        if let Effect::Exec(exec) = &fault.effect.value {
+                            self.good
+                                .push(format!("    fault `{}` {exec}", fault.name.value));
+                        }
+                    }
                 }
             }
             Err(mistakes) => self.found.0.extend(mistakes.0),

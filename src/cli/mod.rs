@@ -5,6 +5,7 @@ mod check;
 mod exit;
 mod files;
 mod guardian;
+mod heal;
 mod here;
 mod import;
 mod live;
@@ -39,6 +40,7 @@ enum Command {
     Import(import::Args),
     Report(report::Args),
     Runs(report::RunsArgs),
+    Heal(heal::Args),
     Schema(schema::Args),
     Stage(stage::Args),
     Completions(Completions),
@@ -75,6 +77,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Import(args) => import::main(&args),
         Command::Report(args) => report::main(&args),
         Command::Runs(args) => report::runs(&args),
+        Command::Heal(args) => heal::main(&args),
         Command::Schema(args) => schema::main(&args),
         Command::Stage(args) => stage::main(args),
         Command::Completions(args) => completions(args.shell),

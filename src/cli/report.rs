@@ -111,7 +111,7 @@ pub(crate) fn runs(args: &RunsArgs) -> Exit {
 }
 
 /// Folders that hold a record, oldest first.
-fn run_folders(reports: &Path) -> Vec<PathBuf> {
+pub(crate) fn run_folders(reports: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(reports).map(|dir| dir.flatten().collect::<Vec<_>>());
     let mut folders: Vec<_> = entries
         .unwrap_or_default()
@@ -131,7 +131,8 @@ fn run_folders(reports: &Path) -> Vec<PathBuf> {
     folders.into_iter().map(|(_, path)| path).collect()
 }
 
-fn find(run: &str, reports: &Path) -> Result<PathBuf, Exit> {
+/// The folder of a run that is named by id, folder, or `latest`.
+pub(crate) fn find(run: &str, reports: &Path) -> Result<PathBuf, Exit> {
     if run == "latest" {
         return run_folders(reports).pop().ok_or_else(|| {
             let message = format!("there are no runs in {}", reports.display());

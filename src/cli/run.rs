@@ -11,6 +11,7 @@ use brownout::run::{Interrupt, Options, RunErrorKind};
 use crate::cli::{
     exit::Exit,
     files::{self, Overriding},
+    heal,
     live::{Live, LiveMode, PLAIN_HELP, Voice},
     report, talk,
 };
@@ -38,6 +39,9 @@ pub(crate) struct Args {
     /// Threads that send load [default: as many as the plan needs, at most one for each processor].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
+    /// Let faults run their commands (`exec`); `brownout plan` shows them.
+    #[arg(long)]
+    allow_exec: bool,
 }
 
 pub(crate) fn main(args: Args) -> Exit {
@@ -52,6 +56,7 @@ pub(crate) fn main(args: Args) -> Exit {
             return Exit::Internal;
         }
     };
+    heal::warn(&args.reports);
     let live = Live::new(args.live, &plan);
     let interrupt = Interrupt::default();
     let may_finish = Arc::new(AtomicBool::new(false));
@@ -67,6 +72,7 @@ pub(crate) fn main(args: Args) -> Exit {
         workers: args
             .workers
             .map_or_else(|| brownout::load::workers(&plan, processors), usize::from),
+        allow_exec: args.allow_exec,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,6 +1,7 @@
 //! From a file's text to a tree of nodes that know their places. What the keys mean is said by
 //! [`crate::scenario`] and [`crate::target`]; this module reads, and helps them to complain well.
 
+mod command;
 mod keys;
 mod kind;
 mod mistakes;

@@ -7,6 +7,7 @@
 //!   visitors / services ──> link ──[ tcp toxics ]──[ http rules ]──> the real service
 //!   resolvers ──────────> DNS server ──[ dns rules ]──> zones, or the system's resolver
 //!   launched process <── ProcessControl (signals)
+//!   anything else <── ExecControl (commands)
 //! ```
 //!
 //! Two laws hold on every plane. A fault that is reported in force *is* in force; a removal is
@@ -18,6 +19,7 @@ mod board;
 mod dns;
 mod dose;
 mod error;
+mod exec;
 mod http;
 mod injector;
 mod planes;
@@ -28,6 +30,7 @@ mod tcp;
 mod fixtures;
 
 pub use error::{BindError, FaultError};
+pub use exec::{ExecControl, ExecFailure, ExecJob};
 pub use injector::{Injector, Removal};
 pub use planes::Planes;
 pub use process::{ProcessControl, ProcessFailure, ProcessState};

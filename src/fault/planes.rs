@@ -10,9 +10,10 @@ use std::{
 };
 
 use super::{
-    BindError, FaultError, Injector, ProcessControl, Removal,
+    BindError, ExecControl, ExecJob, FaultError, Injector, ProcessControl, Removal,
     dns::{DnsInjector, DnsServer},
     dose::Dose,
+    exec::{Commands, ExecInjector},
     http::HttpInjector,
     process::{ProcessInjector, Processes},
     tcp::{Link, TcpInjector},
@@ -33,6 +34,7 @@ pub struct Planes {
     links: Vec<Arc<Link>>,
     dns: Option<Arc<DnsServer>>,
     processes: Arc<Processes>,
+    commands: Arc<Commands>,
     faults: Vec<Slot>,
     /// Since when each fault is in force, by order of injection.
     order: Mutex<BTreeMap<u64, (usize, Offset)>>,
@@ -90,6 +92,7 @@ impl Planes {
             links,
             dns,
             processes: Arc::default(),
+            commands: Arc::default(),
             faults: Vec::with_capacity(plan.faults.len()),
             order: Mutex::default(),
             clock,
@@ -134,9 +137,24 @@ impl Planes {
                 let processes = Arc::clone(&self.processes);
                 Box::new(ProcessInjector::new(processes, *service, *effect, dose))
             }
+            (PlacePlan::Host { folder, .. }, Effect::Exec(effect)) => {
+                let job = ExecJob {
+                    fault: fault.name.clone(),
+                    effect: effect.clone(),
+                    folder: folder.clone(),
+                };
+                Box::new(ExecInjector::new(Arc::clone(&self.commands), job, dose))
+            }
             (
-                PlacePlan::Link { .. } | PlacePlan::Dns { .. } | PlacePlan::Process(_),
-                Effect::Http(_) | Effect::Tcp(_) | Effect::Dns(_) | Effect::Process(_),
+                PlacePlan::Link { .. }
+                | PlacePlan::Dns { .. }
+                | PlacePlan::Process(_)
+                | PlacePlan::Host { .. },
+                Effect::Http(_)
+                | Effect::Tcp(_)
+                | Effect::Dns(_)
+                | Effect::Process(_)
+                | Effect::Exec(_),
             ) => return Err(misplaced("its effect belongs to another plane".into())),
         })
     }
@@ -163,6 +181,11 @@ impl Planes {
     /// first one given stays.
     pub fn set_process_control(&self, control: Arc<dyn ProcessControl>) {
         self.processes.set_control(control);
+    }
+
+    /// Gives power to run commands; needed before an exec fault is injected. The first one given stays.
+    pub fn set_exec_control(&self, control: Arc<dyn ExecControl>) {
+        self.commands.set_control(control);
     }
 
     /// Puts a fault in at `level`; when this returns it is in force. A fault that is in force

@@ -28,8 +28,8 @@ use super::{
 
 /// How long the guardian may take to answer. It answers in well under a millisecond.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long it may take to end everything; by itself it gives up after 1.7 s.
-const FINISH: Duration = Duration::from_secs(3);
+/// How long it may take to end everything, undoing apart; by itself it gives up after 3.4 s.
+const FINISH: Duration = Duration::from_secs(5);
 
 /// Why the guardian did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub enum GuardianError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// It ended everything that it could, and something is left.
-    #[error("some process could not be ended")]
+    #[error("some process could not be ended, or some fault not be undone")]
     Unclean,
 }
 
@@ -81,6 +81,7 @@ pub struct Guardian {
     outbox: Mutex<Option<mpsc::UnboundedSender<Vec<u8>>>>,
     child: tokio::sync::Mutex<Child>,
     pid: Option<u32>,
+    journal: PathBuf,
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +89,8 @@ struct Shared {
     next: AtomicU64,
     pending: Mutex<HashMap<u64, oneshot::Sender<Reply>>>,
     living: Mutex<HashMap<Pid, Living>>,
+    /// What is in the journal, and how long undoing it may take.
+    owed: Mutex<HashMap<u64, Duration>>,
     /// Its end is intended.
     finishing: AtomicBool,
     lost: CancellationToken,
@@ -147,6 +150,7 @@ impl Guardian {
             outbox: Mutex::new(Some(outbox)),
             pid: child.id(),
             child: tokio::sync::Mutex::new(child),
+            journal: journal.to_owned(),
         })
     }
 
@@ -207,6 +211,8 @@ impl Guardian {
     pub async fn journal(&self, undo: Undo, note: &str) -> Result<JournalId, GuardianError> {
         let entry = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let note = note.to_owned();
+        let lasts = undo.lasts();
+        lock(&self.shared.owed).insert(entry, lasts);
         self.ask(Command::Journal { entry, undo, note }, PATIENCE)
             .await?
             .result?;
@@ -221,21 +227,24 @@ impl Guardian {
         self.ask(Command::Undone { entry: entry.0 }, PATIENCE)
             .await?
             .result?;
+        lock(&self.shared.owed).remove(&entry.0);
         Ok(())
     }
 
-    /// Has the journal undone and every launched process ended, and waits for it: at most about
-    /// 2 s, typically a few milliseconds. Safe to call twice.
+    /// Has the journal undone and every launched process ended, and waits for it: typically a few
+    /// milliseconds, at most about 5 s and what the commands that undo take. Safe to call twice.
     ///
     /// # Errors
     /// [`GuardianError::Unclean`] when something is left; [`GuardianError::Silent`] or
-    /// [`GuardianError::Lost`] when the guardian cannot tell (the groups were killed from here then).
+    /// [`GuardianError::Lost`] when the guardian cannot tell. Then everything was undone from here, as far
+    /// as that was possible; [`super::remains`] tells.
     pub async fn finish(&self) -> Result<(), GuardianError> {
         if self.shared.finishing.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
+        let undoing: Duration = lock(&self.shared.owed).values().sum();
         let told = self
-            .ask(Command::Finish, FINISH)
+            .ask(Command::Finish, FINISH + undoing)
             .await
             .and_then(|reply| Ok(reply.result?));
         lock(&self.outbox).take();
@@ -251,6 +260,12 @@ impl Guardian {
         if timeout(Duration::from_secs(1), child.wait()).await.is_err() {
             // it ended its work, or never will
             let _ = child.kill().await;
+        }
+        if matches!(result, Err(GuardianError::Lost | GuardianError::Silent)) {
+            let journal = self.journal.clone();
+            // what it says of the processes was just made true, and what else is left can be read again
+            let heal = move || super::heal(&journal, &mut |_| {}).map(drop);
+            let _ = tokio::task::spawn_blocking(heal).await;
         }
         result
     }

@@ -10,12 +10,17 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{ExitStatus, Pid, Undo};
+use super::{ExitStatus, Pid, Undo, platform};
+
+/// The journal's name in a run's folder.
+pub const FILE_NAME: &str = "journal.jsonl";
 
 /// A line of the journal file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
+    /// A guardian began to keep it.
+    Began(Origin),
     /// A process was started.
     Launched {
         /// Its id, which is its group's.
@@ -24,6 +29,9 @@ pub enum Entry {
         born: Option<u64>,
         /// The program.
         program: String,
+        /// It is a command of a fault.
+        #[serde(default)]
+        errand: bool,
     },
     /// It ended.
     Exited {
@@ -46,11 +54,53 @@ pub enum Entry {
         /// Its name.
         entry: u64,
     },
+    /// It was tried to undo it, in vain.
+    NotUndone {
+        /// Its name.
+        entry: u64,
+        /// What was seen.
+        detail: String,
+    },
     /// The guardian went.
     Finished {
         /// Nothing was left, as far as it could see.
         clean: bool,
     },
+}
+
+/// Who keeps a journal, and when and where: the proof that a process is one of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The guardian.
+    pub guardian: Pid,
+    /// When it started, in clock ticks since boot.
+    pub born: Option<u64>,
+    /// Names the boot, beyond which process ids mean nothing.
+    pub boot: Option<String>,
+}
+
+impl Origin {
+    /// This process.
+    pub(super) fn here() -> Self {
+        let guardian = Pid(std::process::id());
+        Self {
+            guardian,
+            born: platform::born(guardian),
+            boot: platform::boot(),
+        }
+    }
+
+    /// What everything that it starts carries in its environment, and its descendants too.
+    pub(super) fn mark(&self) -> String {
+        let born = self.born.unwrap_or_default();
+        let boot = self.boot.as_deref().unwrap_or("unknown");
+        format!("{}-{born}-{boot}", self.guardian)
+    }
+
+    /// Whether the machine was not started anew since.
+    pub(super) fn same_boot(&self) -> bool {
+        self.boot == platform::boot()
+    }
 }
 
 /// What the guardian remembers: in memory what is outstanding, in the file everything.
@@ -61,15 +111,30 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the file for appending; without a path nothing outlives the guardian.
-    pub(super) fn open(path: Option<&Path>) -> io::Result<Self> {
+    /// Opens the file for appending, and holds its lock: nobody heals what is still guarded. Without
+    /// a path nothing outlives the guardian.
+    pub(super) fn open(path: Option<&Path>, origin: Origin) -> io::Result<Self> {
         let file = path
             .map(|path| OpenOptions::new().create(true).append(true).open(path))
             .transpose()?;
-        Ok(Self {
+        if let Some(file) = &file {
+            // where locks are not supported, the journal works without
+            let _ = file.try_lock();
+        }
+        let mut journal = Self {
             file,
             outstanding: BTreeMap::new(),
-        })
+        };
+        journal.write(&Entry::Began(origin))?;
+        Ok(journal)
+    }
+
+    /// A file that is open already, with nothing outstanding.
+    pub(super) fn of(file: File) -> Self {
+        Self {
+            file: Some(file),
+            outstanding: BTreeMap::new(),
+        }
     }
 
     /// Writes one line with one write call, so that a reader never sees half of it unless the disk
@@ -113,10 +178,38 @@ impl Journal {
 /// What a journal says was left behind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Leftovers {
-    /// Processes without a recorded end: id, start in clock ticks since boot, program.
-    pub processes: Vec<(Pid, Option<u64>, String)>,
-    /// What was not undone, the latest first: how to undo it, and a word for people.
-    pub undo: Vec<(Undo, String)>,
+    /// Who kept it, unless nothing was left.
+    pub origin: Option<Origin>,
+    /// Processes without a recorded end.
+    pub processes: Vec<Started>,
+    /// What was not undone, the latest first.
+    pub owed: Vec<Owed>,
+}
+
+/// A process that was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// Its id.
+    pub pid: Pid,
+    /// When it started, in clock ticks since boot.
+    pub born: Option<u64>,
+    /// The program.
+    pub program: String,
+    /// It is a command of a fault.
+    pub errand: bool,
+}
+
+/// Something that was not undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// Names it in the journal.
+    pub entry: u64,
+    /// How to undo it.
+    pub undo: Undo,
+    /// For people.
+    pub note: String,
+    /// What was seen when it was tried.
+    pub tried: Option<String>,
 }
 
 /// Reads what a journal says was left behind. A line that was cut off is passed over.
@@ -124,60 +217,75 @@ pub struct Leftovers {
 /// # Errors
 /// When the file cannot be read.
 pub fn leftovers(path: &Path) -> io::Result<Leftovers> {
-    let mut processes = BTreeMap::new();
-    let mut undo = BTreeMap::new();
+    let mut left = Leftovers::default();
     for line in std::fs::read_to_string(path)?.lines() {
-        let Ok(entry) = serde_json::from_str(line) else {
-            continue;
-        };
+        if let Ok(entry) = serde_json::from_str(line) {
+            left.take(entry);
+        }
+    }
+    left.owed.reverse();
+    Ok(left)
+}
+
+impl Leftovers {
+    fn take(&mut self, entry: Entry) {
         match entry {
-            Entry::Launched { pid, born, program } => {
-                processes.insert(pid, (born, program));
-            }
-            Entry::Exited { pid, .. } => {
-                processes.remove(&pid);
-            }
-            Entry::Doing {
-                entry,
-                undo: how,
-                note,
+            Entry::Began(origin) => self.origin = Some(origin),
+            Entry::Launched {
+                pid,
+                born,
+                program,
+                errand,
             } => {
-                undo.insert(entry, (how, note));
+                self.processes.retain(|process| process.pid != pid);
+                self.processes.push(Started {
+                    pid,
+                    born,
+                    program,
+                    errand,
+                });
             }
-            Entry::Undone { entry } => {
-                undo.remove(&entry);
+            Entry::Exited { pid, .. } => self.processes.retain(|process| process.pid != pid),
+            Entry::Doing { entry, undo, note } => self.owed.push(Owed {
+                entry,
+                undo,
+                note,
+                tried: None,
+            }),
+            Entry::Undone { entry } => self.owed.retain(|owed| owed.entry != entry),
+            Entry::NotUndone { entry, detail } => {
+                if let Some(owed) = self.owed.iter_mut().find(|owed| owed.entry == entry) {
+                    owed.tried = Some(detail);
+                }
             }
             // an unclean end leaves what it leaves
             Entry::Finished { clean } => {
                 if clean {
-                    processes.clear();
-                    undo.clear();
+                    *self = Self::default();
                 }
             }
         }
     }
-    Ok(Leftovers {
-        processes: processes
-            .into_iter()
-            .map(|(pid, (born, program))| (pid, born, program))
-            .collect(),
-        undo: undo.into_values().rev().collect(),
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn opened(path: &Path) -> Journal {
+        Journal::open(Some(path), Origin::here()).expect("opens")
+    }
+
     #[test]
     fn tells_what_was_left_behind() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal");
-        let mut journal = Journal::open(Some(&path)).expect("opens");
+        let mut journal = opened(&path);
         let launched = |pid, program: &str| Entry::Launched {
             pid: Pid(pid),
             born: Some(5),
             program: program.into(),
+            errand: false,
         };
         journal.write(&launched(10, "a")).expect("writes");
         journal.write(&launched(11, "b")).expect("writes");
@@ -195,6 +303,11 @@ mod tests {
             .expect("writes");
         journal.undone(2).expect("writes");
         assert_eq!(journal.to_undo(), [(3, Undo::None), (1, pause(11))]);
+        let failed = Entry::NotUndone {
+            entry: 1,
+            detail: "no luck".into(),
+        };
+        journal.write(&failed).expect("writes");
         // as if the disk had filled up in the middle of a line
         OpenOptions::new()
             .append(true)
@@ -203,12 +316,25 @@ mod tests {
             .expect("appends");
 
         let left = leftovers(&path).expect("reads");
-        assert_eq!(left.processes, [(Pid(11), Some(5), "b".to_owned())]);
+        assert_eq!(left.origin, Some(Origin::here()));
+        let process = Started {
+            pid: Pid(11),
+            born: Some(5),
+            program: "b".into(),
+            errand: false,
+        };
+        assert_eq!(left.processes, [process]);
+        let owed = |entry, undo, note: &str, tried: Option<&str>| Owed {
+            entry,
+            undo,
+            note: note.into(),
+            tried: tried.map(str::to_owned),
+        };
         assert_eq!(
-            left.undo,
+            left.owed,
             [
-                (Undo::None, "three".to_owned()),
-                (pause(11), "one".to_owned())
+                owed(3, Undo::None, "three", None),
+                owed(1, pause(11), "one", Some("no luck"))
             ]
         );
     }
@@ -217,7 +343,7 @@ mod tests {
     fn a_clean_end_leaves_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal");
-        let mut journal = Journal::open(Some(&path)).expect("opens");
+        let mut journal = opened(&path);
         journal.doing(1, Undo::None, String::new()).expect("writes");
         journal
             .write(&Entry::Finished { clean: true })

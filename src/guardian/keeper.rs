@@ -23,7 +23,7 @@ use rustix::{
 use tokio::time::Instant;
 
 use super::{
-    ExitStatus, LaunchSpec, Pid, ProcessState, Signal, Undo,
+    ExitStatus, LaunchSpec, MARK, Origin, Pid, ProcessState, Signal, Undo, command,
     journal::{Entry, Journal},
     platform,
     protocol::{Answer, Command, Message, Refusal, Request},
@@ -56,7 +56,9 @@ pub enum ServeError {
 /// # Errors
 /// When it cannot begin.
 pub fn serve(journal: Option<&Path>) -> Result<bool, ServeError> {
-    let journal = Journal::open(journal).map_err(ServeError::Journal)?;
+    let origin = Origin::here();
+    let mark = origin.mark();
+    let journal = Journal::open(journal, origin).map_err(ServeError::Journal)?;
     // A handler, rather than ignoring: launched programs would inherit the latter.
     ctrlc::set_handler(|| {}).map_err(|error| ServeError::Prepare(error.to_string()))?;
     platform::adopt_orphans().map_err(|error| ServeError::Prepare(error.to_string()))?;
@@ -71,6 +73,7 @@ pub fn serve(journal: Option<&Path>) -> Result<bool, ServeError> {
     let mut keeper = Keeper {
         living: BTreeMap::new(),
         journal,
+        mark,
     };
     let mut finish = None;
     for event in inbox {
@@ -154,9 +157,18 @@ fn say(message: &Message) {
 
 /// What the main thread knows.
 struct Keeper {
-    /// Launched processes that were not reaped, and what they were last told.
-    living: BTreeMap<Pid, LastTold>,
+    /// Launched processes that were not reaped.
+    living: BTreeMap<Pid, Kept>,
     journal: Journal,
+    /// What everything started here carries in its environment.
+    mark: String,
+}
+
+#[derive(Clone, Copy)]
+struct Kept {
+    last_told: LastTold,
+    /// It is a command of a fault.
+    errand: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -206,6 +218,7 @@ impl Keeper {
         let pid = Program::new(program)
             .args(arguments)
             .envs(spec.env.iter().map(|(name, value)| (name, value)))
+            .env(MARK, &self.mark)
             .current_dir(&spec.directory)
             .stdin(Stdio::null())
             .stdout(log)
@@ -214,27 +227,32 @@ impl Keeper {
             .spawn()
             .map(|child| Pid(child.id()))
             .map_err(|error| failed(program, error))?;
-        self.living.insert(pid, LastTold::Run);
+        let kept = Kept {
+            last_told: LastTold::Run,
+            errand: spec.errand,
+        };
+        self.living.insert(pid, kept);
         let born = platform::born(pid);
         // The process runs, so a full disk must not make brownout believe otherwise.
         let _ = self.journal.write(&Entry::Launched {
             pid,
             born,
             program: program.clone(),
+            errand: spec.errand,
         });
         Ok(Answer::Launched { pid, born })
     }
 
     fn signal(&mut self, pid: Pid, signal: Signal) -> Result<(), Refusal> {
-        let last_told = self.living.get_mut(&pid).ok_or(Refusal::Gone)?;
+        let kept = self.living.get_mut(&pid).ok_or(Refusal::Gone)?;
         let raw = pid.raw().ok_or(Refusal::Gone)?;
         rustix::process::kill_process_group(raw, signal.into()).map_err(|error| match error {
             Errno::SRCH => Refusal::Gone,
             error => Refusal::Failed(format!("cannot signal process group {pid}: {error}")),
         })?;
         match signal {
-            Signal::Stop => *last_told = LastTold::Stop,
-            Signal::Continue => *last_told = LastTold::Run,
+            Signal::Stop => kept.last_told = LastTold::Stop,
+            Signal::Continue => kept.last_told = LastTold::Run,
             Signal::Terminate | Signal::Kill => {}
         }
         Ok(())
@@ -243,7 +261,7 @@ impl Keeper {
     fn state(&self, pid: Pid) -> ProcessState {
         match self.living.get(&pid) {
             None => ProcessState::Gone,
-            Some(last_told) => platform::group_state(pid).unwrap_or(match last_told {
+            Some(kept) => platform::group_state(pid).unwrap_or(match kept.last_told {
                 LastTold::Run => ProcessState::Running,
                 LastTold::Stop => ProcessState::Stopped,
             }),
@@ -281,31 +299,71 @@ impl Keeper {
 
     /// Undoes the journal, asks every process to end, waits, kills. Returns whether nothing is left.
     fn end_everything(&mut self) -> bool {
+        // what still puts a fault in must not do so after it was taken out
+        let errands = |keeper: &Self| {
+            let living = keeper.living.iter();
+            let errands = living.filter(|(_, kept)| kept.errand);
+            errands.map(|(pid, _)| *pid).collect::<Vec<_>>()
+        };
+        self.end(
+            |keeper, signal| {
+                for pid in errands(keeper) {
+                    let _ = keeper.signal(pid, signal);
+                }
+            },
+            |keeper| {
+                keeper.reap();
+                errands(keeper).is_empty()
+            },
+        );
+        let undone = self.undo_everything();
+        self.end(Self::signal_all, Self::nothing_left);
+        let clean = self.nothing_left() && undone;
+        let _ = self.journal.write(&Entry::Finished { clean });
+        clean
+    }
+
+    /// Undoes the journal, the latest first. Returns whether nothing is owed.
+    fn undo_everything(&mut self) -> bool {
+        let mut clean = true;
         for (entry, undo) in self.journal.to_undo() {
-            match undo {
-                Undo::None => {}
+            let undone = match undo {
+                Undo::None => Ok(()),
                 Undo::Continue { pid } => {
                     // one that has ended meanwhile is not paused either
                     let _ = self.signal(pid, Signal::Continue);
+                    Ok(())
                 }
-            }
-            let _ = self.journal.undone(entry);
+                Undo::Exec(exec) => command::undo(&exec, Some(&self.mark)).map(drop),
+            };
+            let _ = match undone {
+                Ok(()) => self.journal.undone(entry),
+                Err(detail) => {
+                    clean = false;
+                    self.journal.write(&Entry::NotUndone { entry, detail })
+                }
+            };
         }
-        let begun = Instant::now();
-        self.signal_all(Signal::Terminate);
-        // one that somebody else stopped must run to obey
-        self.signal_all(Signal::Continue);
-        while !self.nothing_left() && begun.elapsed() < GRACE {
-            thread::sleep(LOOK);
-        }
-        let begun = Instant::now();
-        while !self.nothing_left() && begun.elapsed() < INSIST {
-            self.signal_all(Signal::Kill);
-            thread::sleep(LOOK);
-        }
-        let clean = self.nothing_left();
-        let _ = self.journal.write(&Entry::Finished { clean });
         clean
+    }
+
+    /// Asks by `signal` to end, waits until `ended`, kills, waits.
+    fn end(&mut self, signal: impl Fn(&mut Self, Signal), ended: impl Fn(&mut Self) -> bool) {
+        if ended(self) {
+            return;
+        }
+        let begun = Instant::now();
+        signal(self, Signal::Terminate);
+        // one that somebody else stopped must run to obey
+        signal(self, Signal::Continue);
+        while !ended(self) && begun.elapsed() < GRACE {
+            thread::sleep(LOOK);
+        }
+        let begun = Instant::now();
+        while !ended(self) && begun.elapsed() < INSIST {
+            signal(self, Signal::Kill);
+            thread::sleep(LOOK);
+        }
     }
 
     /// Signals every launched group and every adopted child.

@@ -12,16 +12,25 @@
 //!                          └──▶ journal file (for `brownout heal`, should the guardian die too)
 //! ```
 //!
+//! Should the guardian be killed too, [`heal()`] does the same from the journal alone.
+//!
 //! [`protocol`] is what passes through the pipes, [`serve`] is the guardian itself, and
 //! [`Guardian`] is brownout's end.
 
+pub mod command;
 mod handle;
+mod heal;
 mod journal;
 mod keeper;
 mod platform;
 pub mod protocol;
 
 pub use handle::{Guardian, GuardianError, JournalId, Process};
-pub use journal::{Entry, Leftovers, leftovers};
+pub use heal::{HealError, Remains, heal, remains};
+pub use journal::{Entry, FILE_NAME, Leftovers, Origin, Owed, Started, leftovers};
 pub use keeper::{ServeError, serve};
-pub use protocol::{ExitStatus, LaunchSpec, Pid, ProcessState, Signal, Undo};
+pub use protocol::{ExecUndo, ExitStatus, LaunchSpec, Pid, ProcessState, Signal, Undo};
+
+/// The environment variable that everything carries which a guardian started: by it [`heal()`]
+/// knows its own, also those that left their process group.
+const MARK: &str = "BROWNOUT_GUARDIAN";

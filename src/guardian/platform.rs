@@ -3,9 +3,9 @@
 //! what it was last told to be.
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{adopt_orphans, born, children, group_state};
+pub(super) use linux::{adopt_orphans, alive, boot, born, children, group_state, marked};
 #[cfg(not(target_os = "linux"))]
-pub(super) use portable::{adopt_orphans, born, children, group_state};
+pub(super) use portable::{adopt_orphans, alive, boot, born, children, group_state, marked};
 
 /// A child of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +116,31 @@ mod linux {
         Some(Stat::of(pid.0)?.born)
     }
 
+    /// Whether a process is there and has not ended.
+    pub(in crate::guardian) fn alive(pid: Pid) -> bool {
+        Stat::of(pid.0).is_some_and(|stat| !stat.ended())
+    }
+
+    /// Names this boot of this machine: ids of processes mean nothing beyond it.
+    pub(in crate::guardian) fn boot() -> Option<String> {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned())
+    }
+
+    /// The living processes whose environment, when they began, held `name=value`. Those of other
+    /// users cannot be read.
+    pub(in crate::guardian) fn marked(name: &str, value: &str) -> Vec<Pid> {
+        let mark = format!("{name}={value}").into_bytes();
+        let has = |pid: u32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|one| one == mark)
+        };
+        all()
+            .filter(|(pid, stat)| !stat.ended() && has(*pid))
+            .map(|(pid, _)| Pid(pid))
+            .collect()
+    }
+
     #[cfg(test)]
     mod tests {
         use super::*;
@@ -141,7 +166,11 @@ mod linux {
         #[test]
         fn knows_itself() {
             let this = Pid(std::process::id());
-            assert!(born(this).is_some());
+            assert!(born(this).is_some() && alive(this) && !alive(Pid(1 << 23)));
+            assert!(boot().is_some_and(|boot| boot.len() == 36));
+            let path = std::env::var("PATH").expect("set");
+            assert!(marked("PATH", &path).contains(&this));
+            assert!(!marked("PATH", "/nowhere").contains(&this));
             let group = Stat::of(this.0).expect("this process exists").group;
             assert_eq!(group_state(Pid(group)), Some(ProcessState::Running));
             // above the kernel's limit of process ids
@@ -173,5 +202,21 @@ mod portable {
     /// Not known.
     pub(in crate::guardian) fn born(_pid: Pid) -> Option<u64> {
         None
+    }
+
+    /// Whether a process takes signals: all that can be told.
+    pub(in crate::guardian) fn alive(pid: Pid) -> bool {
+        pid.raw()
+            .is_some_and(|raw| rustix::process::test_kill_process(raw).is_ok())
+    }
+
+    /// Not known.
+    pub(in crate::guardian) fn boot() -> Option<String> {
+        None
+    }
+
+    /// Not known: environments cannot be read.
+    pub(in crate::guardian) fn marked(_name: &str, _value: &str) -> Vec<Pid> {
+        Vec::new()
     }
 }

@@ -2,7 +2,7 @@
 //! executable, so the format has no version. Environment variables, which may be secrets, travel
 //! through the pipe and never through an argument list.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,8 @@ pub struct LaunchSpec {
     pub directory: PathBuf,
     /// Where its standard output and standard error are appended.
     pub log: PathBuf,
+    /// It is a command that puts a fault in or takes one out: it is ended before anything is undone.
+    pub errand: bool,
 }
 
 impl fmt::Debug for LaunchSpec {
@@ -90,6 +92,7 @@ impl fmt::Debug for LaunchSpec {
             .field("env", &names)
             .field("directory", &self.directory)
             .field("log", &self.log)
+            .field("errand", &self.errand)
             .finish()
     }
 }
@@ -130,6 +133,53 @@ pub enum Undo {
         /// Its leader.
         pid: Pid,
     },
+    /// Run a command.
+    Exec(ExecUndo),
+}
+
+/// A command that undoes what another did. Paths are absolute, since whoever runs it may stand
+/// elsewhere; variables (`${env:NAME}`) are filled in only then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecUndo {
+    /// Program and arguments.
+    pub undo: Vec<String>,
+    /// A command that ends with exit code 0 once it is undone. Without one, the undo command's own exit
+    /// code tells.
+    pub check: Option<Vec<String>>,
+    /// Where they run.
+    pub directory: PathBuf,
+    /// Where their output is appended.
+    pub log: PathBuf,
+    /// How long each may take, and how long the check may say "not yet".
+    pub timeout: Duration,
+}
+
+impl Undo {
+    /// How long it may take at most.
+    #[must_use]
+    pub fn lasts(&self) -> Duration {
+        match self {
+            Self::None | Self::Continue { .. } => Duration::ZERO,
+            // the check's last try may begin just before its time is up
+            Self::Exec(exec) => exec.timeout.saturating_mul(3),
+        }
+    }
+}
+
+impl fmt::Display for Undo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("nothing to undo"),
+            Self::Continue { pid } => write!(f, "continue process group {pid} (SIGCONT)"),
+            Self::Exec(exec) => {
+                write!(f, "run `{}`", exec.undo.join(" "))?;
+                match &exec.check {
+                    Some(check) => write!(f, ", and look with `{}`", check.join(" ")),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
 }
 
 /// How a launched process group is.
@@ -152,6 +202,18 @@ pub enum ExitStatus {
     Code(i32),
     /// This signal ended it.
     Signal(i32),
+}
+
+impl ExitStatus {
+    /// What the standard library calls so.
+    pub(super) fn of(status: std::process::ExitStatus) -> Self {
+        use std::os::unix::process::ExitStatusExt as _;
+        match status.signal() {
+            Some(signal) => Self::Signal(signal),
+            // a process that was not signalled has exited
+            None => Self::Code(status.code().unwrap_or_default()),
+        }
+    }
 }
 
 impl fmt::Display for ExitStatus {
@@ -246,6 +308,14 @@ mod tests {
             env: vec![("TOKEN".into(), "s3cret\n".into())],
             directory: "/tmp".into(),
             log: "/tmp/a.log".into(),
+            errand: true,
+        };
+        let exec = ExecUndo {
+            undo: vec!["rm".into(), "x".into()],
+            check: Some(vec!["true".into()]),
+            directory: "/".into(),
+            log: "/dev/null".into(),
+            timeout: Duration::from_secs(3),
         };
         let commands = [
             Command::Launch(spec),
@@ -263,6 +333,11 @@ mod tests {
                 entry: 2,
                 undo: Undo::None,
                 note: String::new(),
+            },
+            Command::Journal {
+                entry: 3,
+                undo: Undo::Exec(exec),
+                note: "cut".into(),
             },
             Command::Undone { entry: 1 },
             Command::Finish,
@@ -321,6 +396,7 @@ mod tests {
             env: vec![("TOKEN".into(), "s3cret".into())],
             directory: "/".into(),
             log: "/dev/null".into(),
+            errand: false,
         };
         let shown = format!("{spec:?}");
         assert!(

@@ -111,6 +111,7 @@ impl Ward {
             env: self.plan.env.clone(),
             directory: self.plan.directory.clone(),
             log: self.log.clone(),
+            errand: false,
         }
     }
 

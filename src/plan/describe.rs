@@ -297,6 +297,7 @@ fn does(fault: &FaultPlan) -> String {
             ProcessEffect::Pause => "paused",
         }
         .to_owned(),
+        Effect::Exec(exec) => exec.to_string(),
     };
     if fault.share < Ratio::ONE {
         text.push_str(&format!(", {} of it", fault.share));
@@ -389,6 +390,11 @@ fn reach(plan: &Plan, fault: &FaultPlan) -> Reach {
             BTreeSet::from([dialler(plan, link).unwrap_or(link.to)])
         }
         PlacePlan::Process(service) => BTreeSet::from([*service]),
+        PlacePlan::Host { service, .. } => match service {
+            Some(service) => BTreeSet::from([*service]),
+            // nobody knows what a command does
+            None => ids(plan).collect(),
+        },
         PlacePlan::Dns { .. } => ids(plan)
             .filter(|id| fault.meets_host(&plan.services[usize::from(id.0)]))
             .collect(),
@@ -397,7 +403,7 @@ fn reach(plan: &Plan, fault: &FaultPlan) -> Reach {
         PlacePlan::Link { link, .. } => plan.links[*link].visitors,
         // our clients' names alone go through our DNS server
         PlacePlan::Dns { .. } => true,
-        PlacePlan::Process(_) => false,
+        PlacePlan::Process(_) | PlacePlan::Host { .. } => false,
     };
     let services = if visitors_only {
         hit
@@ -406,7 +412,7 @@ fn reach(plan: &Plan, fault: &FaultPlan) -> Reach {
     };
     let only = match &fault.place {
         PlacePlan::Link { feature, .. } => feature.as_deref(),
-        PlacePlan::Process(_) | PlacePlan::Dns { .. } => None,
+        PlacePlan::Process(_) | PlacePlan::Dns { .. } | PlacePlan::Host { .. } => None,
     };
     let features = services.iter().flat_map(|id| {
         let service = &plan.services[usize::from(id.0)];

@@ -1,7 +1,9 @@
 //! Faults resolved: where each is put in, and whether its effect fits there.
 
+use std::path::Path;
+
 use super::{
-    links,
+    launch, links,
     mistakes::{File, Mistakes},
     model::{FaultPlan, LinkPlan, PlacePlan, Protocol, ServiceId, ServicePlan, ZonePlan},
     services::{self, below, canonical},
@@ -22,6 +24,23 @@ pub(super) struct Ground<'a> {
     pub(super) launch: &'a [Launch],
     pub(super) links: &'a mut Vec<LinkPlan>,
     pub(super) time: Compression,
+    /// Of the scenario's file.
+    pub(super) folder: &'a Path,
+    pub(super) executable: &'a Path,
+}
+
+impl Ground<'_> {
+    fn host(&self, service: Option<ServiceId>) -> PlacePlan {
+        // the folder of a bare file name is "", where nothing can be started
+        let folder = match self.folder {
+            bare if bare == Path::new("") => Path::new("."),
+            folder => folder,
+        };
+        PlacePlan::Host {
+            service,
+            folder: folder.to_owned(),
+        }
+    }
 }
 
 /// Resolves one fault; its place is checked even when its window is wrong (`times` is `None`).
@@ -33,6 +52,14 @@ pub(super) fn resolve(
 ) -> Option<FaultPlan> {
     check_shape(fault, out);
     let mut effect = fault.effect.value.clone();
+    if let Effect::Exec(exec) = &mut effect {
+        for command in [&mut exec.inject, &mut exec.undo]
+            .into_iter()
+            .chain(&mut exec.check)
+        {
+            launch::own_name(command, ground.executable);
+        }
+    }
     let place = place(fault, &mut effect, ground, out)?;
     let times = times?;
     Some(FaultPlan {
@@ -57,6 +84,7 @@ fn written(place: &FaultPlace) -> String {
         FaultPlace::Service(service) => format!("service {service}"),
         FaultPlace::Feature { service, feature } => format!("feature {service}/{feature}"),
         FaultPlace::Process(service) => format!("process {service}"),
+        FaultPlace::Host => "host".to_owned(),
         FaultPlace::Dns(name) => format!("dns {name}"),
     }
 }
@@ -66,6 +94,7 @@ fn check_shape(fault: &Fault, out: &mut Mistakes<'_>) {
     let name = &fault.name.value;
     let whole = match &fault.effect.value {
         Effect::Process(_) => Some("a process is stopped as a whole"),
+        Effect::Exec(_) => Some("a command is run or not"),
         Effect::Tcp(TcpEffect::Down) => Some("a listener is closed as a whole"),
         Effect::Tcp(_) | Effect::Http(_) | Effect::Dns(_) => None,
     };
@@ -97,6 +126,7 @@ const fn plane(effect: &Effect) -> &'static str {
         Effect::Tcp(_) => "tcp",
         Effect::Dns(_) => "dns",
         Effect::Process(_) => "process",
+        Effect::Exec(_) => "exec",
     }
 }
 
@@ -107,6 +137,7 @@ const fn home(effect: &Effect) -> &'static str {
         Effect::Tcp(_) => "tcp faults stand at a link or `service NAME`",
         Effect::Dns(_) => "dns faults stand at `dns NAME`",
         Effect::Process(_) => "process faults stand at `process NAME`",
+        Effect::Exec(_) => "exec faults stand at `host` or `service NAME`",
     }
 }
 
@@ -117,15 +148,18 @@ fn place(
     out: &mut Mistakes<'_>,
 ) -> Option<PlacePlan> {
     let at = fault.at.place;
-    let fits = match (&fault.at.value, &*effect) {
-        (FaultPlace::Link { .. } | FaultPlace::Service(_), Effect::Http(_) | Effect::Tcp(_))
-        | (FaultPlace::Feature { .. }, Effect::Http(_))
-        | (FaultPlace::Process(_), Effect::Process(_))
-        | (FaultPlace::Dns(_), Effect::Dns(_)) => true,
-        (FaultPlace::Link { .. } | FaultPlace::Service(_), Effect::Dns(_) | Effect::Process(_))
-        | (FaultPlace::Feature { .. }, Effect::Tcp(_) | Effect::Dns(_) | Effect::Process(_))
-        | (FaultPlace::Process(_), Effect::Http(_) | Effect::Tcp(_) | Effect::Dns(_))
-        | (FaultPlace::Dns(_), Effect::Http(_) | Effect::Tcp(_) | Effect::Process(_)) => false,
+    let fits = match &*effect {
+        Effect::Http(_) => matches!(
+            fault.at.value,
+            FaultPlace::Link { .. } | FaultPlace::Service(_) | FaultPlace::Feature { .. }
+        ),
+        Effect::Tcp(_) => matches!(
+            fault.at.value,
+            FaultPlace::Link { .. } | FaultPlace::Service(_)
+        ),
+        Effect::Dns(_) => matches!(fault.at.value, FaultPlace::Dns(_)),
+        Effect::Process(_) => matches!(fault.at.value, FaultPlace::Process(_)),
+        Effect::Exec(_) => matches!(fault.at.value, FaultPlace::Host | FaultPlace::Service(_)),
     };
     if !fits {
         let name = &fault.name.value;
@@ -142,6 +176,11 @@ fn place(
     }
     let found = match &fault.at.value {
         FaultPlace::Link { from, to } => link(from, to, fault, effect, ground, out),
+        FaultPlace::Service(name) if matches!(effect, Effect::Exec(_)) => {
+            let id = service(name, at, ground, out);
+            id.map(|id| ground.host(Some(id)))
+        }
+        FaultPlace::Host => Some(ground.host(None)),
         FaultPlace::Service(service) => visitors(service, None, fault, effect, ground, out),
         FaultPlace::Feature { service, feature } => {
             visitors(service, Some(feature), fault, effect, ground, out)

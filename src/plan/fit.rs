@@ -152,7 +152,7 @@ impl FaultPlan {
         match &self.place {
             PlacePlan::Dns { name, zone: true } => below(&service.host, name),
             PlacePlan::Dns { name, zone: false } => service.host == *name,
-            PlacePlan::Link { .. } | PlacePlan::Process(_) => false,
+            PlacePlan::Link { .. } | PlacePlan::Process(_) | PlacePlan::Host { .. } => false,
         }
     }
 }

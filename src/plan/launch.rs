@@ -151,9 +151,7 @@ fn one(
         Some(_) | None => PathBuf::from("."),
     };
     let mut command = launch.command.clone();
-    if let Some(program) = command.first_mut().filter(|p| *p == "brownout") {
-        *program = here.executable.to_string_lossy().into_owned();
-    }
+    own_name(&mut command, &here.executable);
     Some(LaunchPlan {
         service: id,
         command,
@@ -178,4 +176,11 @@ fn one(
         restart: launch.restart,
         restart_after: launch.restart_after.0,
     })
+}
+
+/// `brownout` as a command's program means this executable.
+pub(super) fn own_name(command: &mut [String], executable: &Path) {
+    if let Some(program) = command.first_mut().filter(|p| *p == "brownout") {
+        *program = executable.to_string_lossy().into_owned();
+    }
 }

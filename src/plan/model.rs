@@ -489,6 +489,13 @@ pub enum PlacePlan {
     },
     /// On the launched process of that service.
     Process(ServiceId),
+    /// Wherever a command reaches.
+    Host {
+        /// The service that it is said to hit; `None` = nobody knows, perhaps all.
+        service: Option<ServiceId>,
+        /// Where the command runs: the scenario file's folder.
+        folder: PathBuf,
+    },
     /// On these names (lower case, no final dot); a zone means every name below it.
     Dns {
         /// The zone or name.

@@ -1,7 +1,7 @@
 //! Scenario + target + flags + this machine -> plan. Each part has a file of its own; here they
 //! are put in order, since later ones need what earlier ones found.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
     anchors::{self, Names},
@@ -167,6 +167,8 @@ fn assemble(
         launch: &target.launch,
         links: &mut links,
         time,
+        folder: scenario.source.path.parent().unwrap_or(Path::new("")),
+        executable: &here.executable,
     };
     let faults: Vec<_> = scenario
         .faults

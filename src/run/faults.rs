@@ -1,7 +1,7 @@
 //! The state of each fault, and the tasks that put them in and take them out. One fault's steps
 //! never overtake each other; different faults do not wait for one another.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
@@ -9,7 +9,7 @@ use crate::{
     event::RunEvent,
     fault::Planes,
     plan::Plan,
-    scenario::model::Edge,
+    scenario::model::{Edge, Effect},
     time::{Clock, Offset},
     units::Ratio,
 };
@@ -259,6 +259,18 @@ impl FaultDesk {
             )
         };
         self.order.iter().rev().filter(open).copied().collect()
+    }
+
+    /// How long the commands that take faults out may last: they run at the same time, each after the
+    /// one that puts its fault in.
+    pub(super) fn commands_last(&self) -> Duration {
+        let each = self.plan.faults.iter().map(|fault| match &fault.effect {
+            Effect::Exec(exec) => exec.timeout.saturating_mul(4),
+            Effect::Http(_) | Effect::Tcp(_) | Effect::Dns(_) | Effect::Process(_) => {
+                Duration::ZERO
+            }
+        });
+        each.max().unwrap_or_default()
     }
 
     /// Tallies of the faults that are in force, for the record.

@@ -43,6 +43,7 @@ pub async fn run(
 ) -> Result<Finished, RunError> {
     super::harness::raise_descriptor_limit();
     let plan = Arc::new(plan);
+    prepare::check_commands(&plan, &options)?;
     prepare::check_ports(&plan)?;
     let setup =
         |error: &dyn std::fmt::Display| RunError::new(RunErrorKind::Setup, error.to_string());
@@ -61,6 +62,9 @@ pub async fn run(
 
     let mut target = ManagedTarget::prepare(&plan, &network, &options.executable, &folder)?;
     planes.set_process_control(target.process_control());
+    if options.allow_exec {
+        planes.set_exec_control(target.exec_control(&folder));
+    }
 
     let started = start(&plan, &network, &mut target, &options, &mut witnesses).await;
     let last = match started {
@@ -79,7 +83,7 @@ pub async fn run(
         }
     };
     planes.shutdown().await;
-    for event in target.finish().await {
+    for event in target.finish(&folder).await {
         witnesses.tell(last.0, &event);
     }
     witnesses.tell(last.0, &RunEvent::Ended { complete: last.1 });

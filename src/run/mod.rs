@@ -2,6 +2,7 @@
 //! exit path. `run` alone spawns the top-level tasks and makes the events.
 
 mod dispatcher;
+mod exec;
 mod faults;
 mod harness;
 mod interrupt;
@@ -17,3 +18,14 @@ pub use interrupt::Interrupt;
 pub use lifecycle::{Finished, run};
 pub use prepare::{Options, RunError, RunErrorKind};
 pub use proc::{local_ports, port_reuse};
+
+/// An error and its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

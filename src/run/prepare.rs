@@ -10,8 +10,10 @@ use std::{
 use super::{Interrupt, harness};
 use crate::{
     event::{ObserveError, Observer, RunEvent},
+    guardian::command::own_environment,
     plan::Plan,
     record::{FORMAT_VERSION, Header, Writer},
+    scenario::model::Effect,
     time::{Offset, wall},
 };
 
@@ -26,6 +28,8 @@ pub struct Options {
     pub interrupt: Interrupt,
     /// Threads that send load; one for each processor unless said otherwise.
     pub workers: usize,
+    /// Whether faults may run commands (`exec`).
+    pub allow_exec: bool,
 }
 
 /// A run could not be made or finished, and it is not the target's fault.
@@ -153,6 +157,30 @@ fn create_folder(reports: &Path, scenario: &str) -> Result<(String, PathBuf), Ru
         }
     }
     unreachable!("the loop ends by return only")
+}
+
+/// Checks that the commands of faults may be run, and that their variables are set.
+pub(super) fn check_commands(plan: &Plan, options: &Options) -> Result<(), RunError> {
+    for fault in &plan.faults {
+        let Effect::Exec(exec) = &fault.effect else {
+            continue;
+        };
+        let name = &fault.name;
+        let setup = |message| RunError::new(RunErrorKind::Setup, message);
+        if !options.allow_exec {
+            return Err(setup(format!("fault `{name}` {exec}"))
+                .hint("read the commands; `--allow-exec` lets a run carry them out"));
+        }
+        if let Some(missing) = exec
+            .variables()
+            .into_iter()
+            .find(|v| own_environment(v).is_none())
+        {
+            let message = format!("the environment variable `{missing}` is not set");
+            return Err(setup(message).hint(format!("a command of fault `{name}` uses it")));
+        }
+    }
+    Ok(())
 }
 
 /// Checks that every address that a launched process will listen on is free.

@@ -5,18 +5,20 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::prepare::{RunError, RunErrorKind};
+use super::{
+    chain,
+    exec::Commands,
+    prepare::{RunError, RunErrorKind},
+};
 use crate::{
     client::Network,
     event::{ExitCause, RunEvent, StopReason},
-    fault::{ProcessControl, ProcessFailure, ProcessState},
+    fault::{ExecControl, ProcessControl, ProcessFailure, ProcessState},
     guardian::{self, Guardian, GuardianError},
     launch::{Cause, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor},
     plan::{LaunchPlan, Plan, ProbePlan, ServiceId},
 };
 
-/// What the guardian writes down before it is done, in the run's folder.
-const JOURNAL: &str = "journal.jsonl";
 /// The output of launched processes, in the run's folder.
 const LOGS: &str = "logs";
 
@@ -36,7 +38,7 @@ impl ManagedTarget {
         executable: &Path,
         folder: &Path,
     ) -> Result<Self, RunError> {
-        let guardian = Guardian::start(executable, &folder.join(JOURNAL))
+        let guardian = Guardian::start(executable, &folder.join(guardian::FILE_NAME))
             .map_err(|error| RunError::new(RunErrorKind::Internal, chain(&error)))?;
         let guardian = Arc::new(guardian);
         let prober = Arc::new(DirectProber(Arc::clone(network)));
@@ -53,6 +55,11 @@ impl ManagedTarget {
 
     pub(super) fn process_control(&self) -> Arc<dyn ProcessControl> {
         Arc::new(Control(Arc::clone(&self.supervisor)))
+    }
+
+    /// Power to run the commands of faults; their output goes into the run's `folder`.
+    pub(super) fn exec_control(&self, folder: &Path) -> Arc<dyn ExecControl> {
+        Arc::new(Commands::new(&self.guardian, &folder.join(LOGS)))
     }
 
     /// Starts everything in order and waits until it is ready; tells what happens meanwhile. `Err`
@@ -101,16 +108,42 @@ impl ManagedTarget {
     }
 
     /// Ends everything that was launched, and the guardian. Returns what happened meanwhile.
-    pub(super) async fn finish(mut self) -> Vec<RunEvent> {
+    pub(super) async fn finish(mut self, folder: &Path) -> Vec<RunEvent> {
         self.supervisor.shutdown().await;
         // without launched processes the guardian has nothing to do and ends at once
-        let _ = self.guardian.finish().await;
+        let finished = self.guardian.finish().await;
         let mut events = Vec::new();
+        if finished.is_err() {
+            events.extend(left_behind(folder).map(|text| RunEvent::Note { text }));
+        }
         while let Ok((_, notice)) = self.notices.try_recv() {
             events.extend(event_of(&self.plan, notice));
         }
         events
     }
+}
+
+/// What is left of a run although everything was tried, for people; `None` when nothing is.
+fn left_behind(folder: &Path) -> Option<String> {
+    let left = guardian::remains(&folder.join(guardian::FILE_NAME)).ok()?;
+    if left.is_empty() {
+        return None;
+    }
+    let processes = left.processes.iter().map(|process| {
+        let (pid, program) = (process.pid, &process.program);
+        format!("process {pid} ({program})")
+    });
+    let what: Vec<String> = left
+        .owed
+        .iter()
+        .map(|owed| owed.note.clone())
+        .chain(processes)
+        .collect();
+    Some(format!(
+        "left behind: {}; `brownout heal {}` tries again",
+        what.join(", "),
+        folder.display()
+    ))
 }
 
 /// What the managed target tells the dispatcher.
@@ -178,17 +211,6 @@ fn event_of(plan: &Plan, notice: Notice) -> Option<RunEvent> {
         },
         Notice::GuardianLost => return None,
     })
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// Asks launched processes past any link, as a scheduler on their machine would.

@@ -8,9 +8,10 @@ use super::{
     faults::{FaultDesk, Leave},
     prepare::Witnesses,
 };
-use crate::{event::RunEvent, time::Clock};
+use crate::{event::RunEvent, time::Clock, units::Span};
 
-/// A fault that is not out by then is reported as left behind; the guardian has the last word.
+/// A fault that is not out by then, its commands' own time apart, is reported as left behind; the
+/// guardian has the last word.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Takes out every fault that is in, the latest first, and waits until each is verified.
@@ -20,7 +21,8 @@ pub(super) async fn take_out(faults: &mut FaultDesk, witnesses: &mut Witnesses, 
             witnesses.tell(clock.now(), &event);
         }
     }
-    let deadline = Instant::now() + LIMIT;
+    let limit = LIMIT + faults.commands_last();
+    let deadline = Instant::now() + limit;
     while !faults.not_yet_out().is_empty() {
         match tokio::time::timeout_at(deadline, faults.next()).await {
             Ok(told) => {
@@ -32,7 +34,7 @@ pub(super) async fn take_out(faults: &mut FaultDesk, witnesses: &mut Witnesses, 
             }
             Err(_) => {
                 for fault in faults.not_yet_out() {
-                    let detail = format!("not out within {} s", LIMIT.as_secs());
+                    let detail = format!("not out within {}", Span(limit));
                     witnesses.tell(clock.now(), &RunEvent::FaultFailed { fault, detail });
                 }
                 return;

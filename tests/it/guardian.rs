@@ -40,6 +40,7 @@ impl Ground {
             env: vec![("GREETING".into(), "hello".into())],
             directory: self.folder.path().to_owned(),
             log: self.path("log"),
+            errand: false,
         }
     }
 
@@ -226,10 +227,12 @@ async fn nothing_stays_behind_when_the_pipe_closes() {
     until_state(&guardian, paused, ProcessState::Stopped).await;
     let left = leftovers(&ground.path("journal")).expect("reads");
     assert_eq!(left.processes.len(), 2);
-    assert_eq!(
-        left.undo,
-        [(Undo::Continue { pid: paused }, "pause".to_owned())]
-    );
+    let owed: Vec<_> = left
+        .owed
+        .iter()
+        .map(|owed| (&owed.undo, owed.note.as_str()))
+        .collect();
+    assert_eq!(owed, [(&Undo::Continue { pid: paused }, "pause")]);
 
     drop(guardian);
     eventually("all end", || {
@@ -240,7 +243,7 @@ async fn nothing_stays_behind_when_the_pipe_closes() {
     .await;
     let left = leftovers(&ground.path("journal")).expect("reads");
     assert!(
-        left.processes.is_empty() && left.undo.is_empty(),
+        left.processes.is_empty() && left.owed.is_empty(),
         "{left:?}"
     );
 }

@@ -408,7 +408,7 @@ async fn a_kill_is_injected_and_followed_by_a_restart() {
     );
     stand.expect_start(PORTAL, 1).await;
     stand.expect_ready(PORTAL).await;
-    assert!(stand.left().undo.is_empty());
+    assert!(stand.left().owed.is_empty());
 }
 
 #[tokio::test]
@@ -420,13 +420,13 @@ async fn a_pause_is_seen_journalled_and_undone() {
         stand.supervisor.state(PORTAL).await.expect("answers"),
         ProcessState::Stopped
     );
-    assert_eq!(stand.left().undo.len(), 1);
+    assert_eq!(stand.left().owed.len(), 1);
     stand.supervisor.resume(PORTAL).await.expect("resumed");
     assert_eq!(
         stand.supervisor.state(PORTAL).await.expect("answers"),
         ProcessState::Running
     );
-    assert!(stand.left().undo.is_empty());
+    assert!(stand.left().owed.is_empty());
 
     // a paused process obeys an orderly end
     stand.supervisor.pause(PORTAL).await.expect("paused");
@@ -442,7 +442,7 @@ async fn a_pause_is_seen_journalled_and_undone() {
         ),
         "{last:?}"
     );
-    assert!(stand.left().undo.is_empty());
+    assert!(stand.left().owed.is_empty());
 }
 
 #[tokio::test]
@@ -474,7 +474,7 @@ async fn what_a_pause_kills_is_injected() {
         .resume(PORTAL)
         .await
         .expect("nothing to do");
-    assert!(stand.left().undo.is_empty());
+    assert!(stand.left().owed.is_empty());
 }
 
 #[tokio::test]

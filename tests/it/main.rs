@@ -4,6 +4,8 @@
 mod bad_files;
 mod browser;
 mod endings;
+#[cfg(target_os = "linux")]
+mod exec;
 mod guard;
 mod guardian;
 mod https;

@@ -9,6 +9,7 @@
 //! BROWNOUT_KILLS=20 cargo test --test it orphans -- --nocapture
 //! ```
 
+mod heal;
 mod remains;
 
 use std::{
@@ -64,8 +65,15 @@ faults:
   late: {at: portal -> sms, from: broken, for: 4s, http: {delay: 3s}}
   no_slots: {at: feature portal/slots, from: broken, for: 4s, http: {status: 503}}
   no_name: {at: dns sms.cowin.test, from: broken, for: 4s, dns: servfail}
+  cut:
+    at: host
+    from: broken
+    for: 4s
+    exec: {do: [mkdir, cut], undo: [rm, -rf, cut], check: [sh, -c, "! test -e cut"]}
 gates: [portal never crashes]
 "#;
+/// How many faults there are.
+const FAULTS: usize = 5;
 
 fn target([portal, sms, link]: &[String; 3]) -> String {
     format!(
@@ -119,6 +127,7 @@ impl Run {
         let talk = fs::File::create(bench.path("talk")).expect("created");
         let child = bench
             .brownout(&["run", "storm.yaml", "--live", "plain", "--workers", "2"])
+            .arg("--allow-exec")
             // everything that it starts inherits this
             .env("TEST_BENCH", &folder)
             .stdout(Stdio::null())
@@ -138,6 +147,11 @@ impl Run {
 
     fn talk(&self) -> String {
         fs::read_to_string(self.bench.path("talk")).unwrap_or_default()
+    }
+
+    /// What the fault `cut` makes.
+    fn cut(&self) -> PathBuf {
+        self.bench.path("cut")
     }
 
     fn processes(&self) -> Vec<Seen> {
@@ -203,7 +217,8 @@ impl Run {
                 vec![]
             };
             let took = begun.elapsed();
-            if processes.is_empty() && listeners.is_empty() {
+            let cut = self.cut().exists();
+            if processes.is_empty() && listeners.is_empty() && !cut {
                 // seen twice: a process has no environment for an instant while it begins
                 let first = *clean.get_or_insert(took);
                 if took > first + Duration::from_millis(50) {
@@ -214,7 +229,7 @@ impl Run {
             }
             assert!(
                 took < PATIENCE,
-                "left behind after {took:?}: {processes:#?} {listeners:?}\n{}",
+                "left behind after {took:?}: {processes:#?} {listeners:?}, cut: {cut}\n{}",
                 self.talk()
             );
             thread::sleep(Duration::from_millis(20));
@@ -324,7 +339,7 @@ fn stage(run: &Run) -> &'static str {
         "start"
     } else if armed == 0 {
         "baseline"
-    } else if removed < 4 {
+    } else if removed < FAULTS {
         "faults"
     } else {
         "after"
@@ -431,7 +446,7 @@ fn killing_brownout_while_it_begins_leaves_nothing() {
 #[test]
 fn killing_the_guardian_stops_the_run_and_leaves_nothing() {
     let mut run = Run::start();
-    run.wait_for("fault_injected", 4);
+    run.wait_for("fault_injected", FAULTS);
     let processes = run.processes();
     assert!(processes.iter().any(Seen::stopped), "{processes:#?}");
     let listened = held(&processes);

@@ -59,6 +59,8 @@ pub enum FaultPlace {
     },
     /// `process portal`: a launched process.
     Process(String),
+    /// `host`: whatever a command reaches.
+    Host,
     /// `dns cowin.test` or `dns portal.cowin.test`: a zone, or one name.
     Dns(String),
 }

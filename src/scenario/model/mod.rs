@@ -23,7 +23,8 @@ pub use demand::{
     RecordedTraffic, ReplayLog, Spacing, Traffic,
 };
 pub use effect::{
-    DnsEffect, Effect, HttpAction, HttpEffect, HttpMatch, ProcessEffect, TcpEffect, TcpStream,
+    DnsEffect, Effect, ExecEffect, HttpAction, HttpEffect, HttpMatch, ProcessEffect, TcpEffect,
+    TcpStream,
 };
 pub use fault::{Fault, FaultPlace, Until};
 pub use journey::{

@@ -53,7 +53,7 @@ fn fault(
         .get("from")
         .and_then(|node| anchor_of(node, names, mistakes));
     let effect = fields
-        .one_of(&["http", "tcp", "dns", "process"], true, mistakes)
+        .one_of(&["http", "tcp", "dns", "process", "exec"], true, mistakes)
         .and_then(|entry| Some(Spanned::new(effect(entry, mistakes)?, entry.0.place)));
     let is_kill = effect
         .as_ref()
@@ -163,10 +163,13 @@ fn check_ramps(
 fn check_place(at: &Spanned<FaultPlace>, effect: &Spanned<Effect>, mistakes: &mut Mistakes) {
     let (fits, wanted) = match (&at.value, &effect.value) {
         (FaultPlace::Link { .. } | FaultPlace::Service(_), Effect::Http(_) | Effect::Tcp(_))
+        | (FaultPlace::Host | FaultPlace::Service(_), Effect::Exec(_))
         | (FaultPlace::Feature { .. }, Effect::Http(_))
         | (FaultPlace::Process(_), Effect::Process(_))
         | (FaultPlace::Dns(_), Effect::Dns(_)) => (true, ""),
-        (FaultPlace::Link { .. } | FaultPlace::Service(_), _) => (false, "`http` or `tcp`"),
+        (FaultPlace::Link { .. }, _) => (false, "`http` or `tcp`"),
+        (FaultPlace::Service(_), _) => (false, "`http`, `tcp` or `exec`"),
+        (FaultPlace::Host, _) => (false, "`exec`"),
         (FaultPlace::Feature { .. }, _) => (false, "`http`"),
         (FaultPlace::Process(_), _) => (false, "`process`"),
         (FaultPlace::Dns(_), _) => (false, "`dns`"),
@@ -217,6 +220,7 @@ fn check_shape(fields: &Fields<'_>, effect: &Effect, mistakes: &mut Mistakes) {
         }
         Effect::Tcp(TcpEffect::Down) => (false, false, "a listener is down or not"),
         Effect::Process(_) => (false, false, "a process is one thing"),
+        Effect::Exec(_) => (false, false, "a command is run or not"),
     };
     for (key, fits) in [("share", share), ("ramp", ramp), ("ramp_out", ramp)] {
         if let Some((key, _)) = fields.entry(key).filter(|_| !fits) {

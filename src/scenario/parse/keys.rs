@@ -209,6 +209,7 @@ pub(super) const FAULT: Table = Table {
         may("tcp"),
         may("dns"),
         may("process"),
+        may("exec"),
         may("source"),
         may("assumed"),
         may("history"),
@@ -244,6 +245,12 @@ pub(super) const TCP: Table = Table {
         may("reset"),
         may("stream"),
     ],
+};
+
+pub(super) const EXEC: Table = Table {
+    name: "exec_effect",
+    what: "an exec effect",
+    keys: &[needs("do"), needs("undo"), may("check"), may("timeout")],
 };
 
 pub(super) const MEASURE: Table = Table {
@@ -289,6 +296,7 @@ pub(crate) const ALL: &[&Table] = &[
     &FLAP,
     &HTTP,
     &TCP,
+    &EXEC,
     &MEASURE,
 ];
 

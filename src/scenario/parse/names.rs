@@ -172,7 +172,7 @@ impl Names {
                 FaultPlace::Service(service)
                 | FaultPlace::Feature { service, .. }
                 | FaultPlace::Process(service) => services.push((service, place)),
-                FaultPlace::Dns(_) => {}
+                FaultPlace::Dns(_) | FaultPlace::Host => {}
             }
         }
         services.sort_by_key(|(name, place)| (*name, place.start));

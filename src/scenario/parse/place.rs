@@ -57,7 +57,7 @@ pub(super) fn known(of: Token<'_>, names: &Names) -> Result<(), Slip> {
     }
 }
 
-const PLACES: &str = "`portal -> sms`, `service portal`, `feature portal/login`, `process portal` or `dns cowin.test`";
+const PLACES: &str = "`portal -> sms`, `service portal`, `feature portal/login`, `process portal`, `dns cowin.test` or `host`";
 
 /// Where a fault is put in.
 pub(super) fn fault_place(words: &mut Words<'_>) -> Result<FaultPlace, Slip> {
@@ -71,6 +71,7 @@ pub(super) fn fault_place(words: &mut Words<'_>) -> Result<FaultPlace, Slip> {
         });
     }
     let place = match first.text {
+        "host" => FaultPlace::Host,
         "service" => FaultPlace::Service(words.name("a service")?.text.to_owned()),
         "process" => FaultPlace::Process(words.name("a service that is launched")?.text.to_owned()),
         "feature" => {
@@ -104,7 +105,7 @@ pub(super) fn fault_place(words: &mut Words<'_>) -> Result<FaultPlace, Slip> {
             slip.hint = Some(if words.peek().kind == TokenKind::End {
                 format!("`service {other}` is the way of its visitors; the places are {PLACES}")
             } else {
-                closest_hint(other, ["service", "process", "feature", "dns"])
+                closest_hint(other, ["service", "process", "feature", "dns", "host"])
                     .filter(|hint| hint.starts_with("did"))
                     .unwrap_or_else(|| format!("the places are {PLACES}"))
             });

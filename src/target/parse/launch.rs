@@ -74,7 +74,12 @@ fn launch(
     mistakes: &mut Mistakes,
 ) -> Option<Launch> {
     let fields = Fields::open(node, &LAUNCH, mistakes)?;
-    let command = fields.get("command").map(|node| command(node, mistakes));
+    let command = fields.get("command").map(|node| {
+        mistakes.command(
+            node,
+            "a program and its arguments such as `[brownout, stage, cowin]`",
+        )
+    });
     let variables = fields
         .get("env")
         .map_or_else(Vec::new, |node| variables(node, env, mistakes));
@@ -116,33 +121,6 @@ fn launch(
         restart: restart.unwrap_or(true),
         restart_after: Span(restart_after.unwrap_or(RESTART_AFTER)),
     })
-}
-
-fn command(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Vec<String> {
-    const WHAT: &str = "a program and its arguments such as `[brownout, stage, cowin]`";
-    if let Node::Scalar(scalar) = &node.value {
-        let words: Vec<&str> = scalar.text.split_whitespace().collect();
-        let hint = format!("no shell reads it; write a list: `[{}]`", words.join(", "));
-        mistakes.expected(node, WHAT).hint = Some(hint);
-        return Vec::new();
-    }
-    let items = mistakes.list(node, WHAT);
-    if items.is_empty() && matches!(node.value, Node::Seq(_)) {
-        mistakes.expected(node, WHAT);
-    }
-    let mut command = Vec::new();
-    for item in items {
-        if let Some(text) = mistakes.text(item, "an argument (a text)") {
-            if text.value.contains('\0') {
-                mistakes.error(item.place, "an argument holds no NUL", "this one does");
-            }
-            command.push(text.value.to_owned());
-        }
-    }
-    if command.first().is_some_and(String::is_empty) {
-        mistakes.expected(node, WHAT);
-    }
-    command
 }
 
 fn variables(

@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 mod dns;
+mod exec;
 mod http;
 mod process;
 mod tcp;
 
 pub use self::{
     dns::DnsEffect,
+    exec::ExecEffect,
     http::{HttpAction, HttpEffect, HttpMatch},
     process::ProcessEffect,
     tcp::{TcpEffect, TcpStream},
@@ -26,4 +28,6 @@ pub enum Effect {
     Dns(DnsEffect),
     /// To a launched process.
     Process(ProcessEffect),
+    /// Whatever a command does.
+    Exec(ExecEffect),
 }

@@ -1,6 +1,7 @@
-//! What a fault does: `http:`, `tcp:`, `dns:` and `process:`, one file a plane.
+//! What a fault does: `http:`, `tcp:`, `dns:`, `process:` and `exec:`, one file a plane.
 
 mod dns;
+mod exec;
 mod http;
 mod process;
 mod tcp;
@@ -13,12 +14,13 @@ use crate::{
     scenario::model::Effect,
 };
 
-/// The effect under one of the four keys.
+/// The effect under one of the five keys.
 pub(super) fn effect(entry: &Entry, mistakes: &mut Mistakes) -> Option<Effect> {
     let (key, node) = entry;
     match key.value.as_str() {
         "http" => http::effect(node, mistakes).map(Effect::Http),
         "tcp" => tcp::effect(node, mistakes).map(Effect::Tcp),
+        "exec" => exec::effect(node, mistakes).map(Effect::Exec),
         "dns" => dns::effect(node, mistakes).map(Effect::Dns),
         _ => process::effect(node, mistakes).map(Effect::Process),
     }
