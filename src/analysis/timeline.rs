@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     event::{BaselineVerdict, ExitCause, RunEvent, StopReason},
-    plan::{PlacePlan, Plan, Point, ServiceId},
+    plan::{PlacePlan, Plan, Point, ServiceId, whole_list},
     record::Record,
     scenario::model::{Edge, Effect},
     time::Offset,
@@ -134,10 +134,27 @@ impl Timeline {
     /// # Errors
     /// When it is an edge of a fault that did not happen, or is not known to have happened.
     pub(crate) fn resolve(&self, plan: &Plan, point: &Point) -> Result<Offset, Missing> {
-        let (fault, edge, plus) = match point {
+        let (fault, others, edge, plus) = match point {
             Point::At(at) => return Ok(*at),
-            Point::Fault { fault, edge, plus } => (*fault, *edge, *plus),
+            Point::Fault {
+                fault,
+                others,
+                edge,
+                plus,
+            } => (*fault, others, *edge, *plus),
         };
+        let each = whole_list(fault, others).into_iter();
+        let each: Result<Vec<Offset>, Missing> = each.map(|f| self.edge(plan, f, edge)).collect();
+        let each = each?.into_iter();
+        let at = match edge {
+            Edge::Start => each.min(),
+            Edge::End => each.max(),
+        };
+        Ok(at.unwrap_or_default().plus(plus))
+    }
+
+    /// When a fault came to an edge.
+    fn edge(&self, plan: &Plan, fault: usize, edge: Edge) -> Result<Offset, Missing> {
         let missing = |reason| Err(Missing { reason });
         let (Some(times), Some(planned)) = (self.faults.get(fault), plan.faults.get(fault)) else {
             return missing(format!("the plan has no fault number {fault}"));
@@ -148,12 +165,12 @@ impl Timeline {
         }
         match (edge, times.injected, times.removed) {
             (_, None, _) => missing(format!("{name} was never put in")),
-            (Edge::Start, Some(at), _) => Ok(at.plus(plus)),
+            (Edge::Start, Some(at), _) => Ok(at),
             (Edge::End, _, None) => missing(format!("{name} was never removed")),
             (Edge::End, _, Some(_)) if !times.verified => {
                 missing(format!("the removal of {name} was not verified"))
             }
-            (Edge::End, _, Some(at)) => Ok(at.plus(plus)),
+            (Edge::End, _, Some(at)) => Ok(at),
         }
     }
 
@@ -172,6 +189,13 @@ impl Timeline {
         let times = self.faults.get(fault)?;
         let from = times.injected?;
         Some((from, times.removed.unwrap_or(self.end).max(from)))
+    }
+
+    /// The time in which any of several faults was in force, from the first start to the last end.
+    pub(crate) fn any_in_force(&self, faults: &[usize]) -> Option<(Offset, Offset)> {
+        let each = || faults.iter().filter_map(|fault| self.in_force(*fault));
+        let from = each().map(|(from, _)| from).min()?;
+        Some((from, each().map(|(_, to)| to).max()?))
     }
 
     /// The instants at which what the target sees may change at once.

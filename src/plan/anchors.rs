@@ -2,7 +2,7 @@
 
 use super::{
     mistakes::{File, Mistakes},
-    model::{Phase, Point, Trigger},
+    model::{Phase, Plan, Point, Trigger},
     windows::is_instant,
 };
 use crate::{
@@ -20,7 +20,8 @@ pub(super) struct Names<'a> {
 /// What a name stands for.
 pub(super) enum Named<'a> {
     Phase(&'a Phase),
-    Fault(usize),
+    /// A fault, or all that were written as one for several places; at least one.
+    Faults(Vec<usize>),
 }
 
 impl Phase {
@@ -37,11 +38,18 @@ impl Phase {
 impl<'a> Names<'a> {
     /// The phase or fault called `name`.
     pub(super) fn lookup(&self, name: &str) -> Option<Named<'a>> {
-        let fault = || self.faults.iter().position(|f| f.name.value == name);
-        match self.phases.iter().find(|p| p.name == name) {
-            Some(phase) => Some(Named::Phase(phase)),
-            None => fault().map(Named::Fault),
+        if let Some(phase) = self.phases.iter().find(|p| p.name == name) {
+            return Some(Named::Phase(phase));
         }
+        let faults = self.called(name);
+        (!faults.is_empty()).then_some(Named::Faults(faults))
+    }
+
+    /// The faults that a name means.
+    pub(super) fn called(&self, name: &str) -> Vec<usize> {
+        let faults = self.faults.iter().enumerate();
+        let called = faults.filter(|(_, fault)| fault.is_called(name));
+        called.map(|(index, _)| index).collect()
     }
 
     /// All of them, for hints.
@@ -58,7 +66,10 @@ impl<'a> Names<'a> {
             return None;
         };
         match named {
-            Named::Fault(index) if anchor.edge == Edge::End && is_instant(&self.faults[index]) => {
+            Named::Faults(faults)
+                if anchor.edge == Edge::End
+                    && faults.iter().any(|index| is_instant(&self.faults[*index])) =>
+            {
                 out.error(
                     File::Scenario,
                     place,
@@ -85,30 +96,63 @@ impl<'a> Names<'a> {
                 let at = phase.edge(anchor.edge).plus(plus);
                 Some((Point::At(at), at))
             }
-            Named::Fault(fault) => {
+            Named::Faults(faults) => {
+                let each = faults.iter().map(|fault| expected(*fault, anchor.edge));
+                let each: Option<Vec<Offset>> = each.collect();
+                let at = of_all(anchor.edge, each?.into_iter())?;
+                let mut faults = faults.into_iter();
                 let point = Point::Fault {
-                    fault,
+                    fault: faults.next()?,
+                    others: faults.collect(),
                     edge: anchor.edge,
                     plus,
                 };
-                Some((point, expected(fault, anchor.edge)?.plus(plus)))
+                Some((point, at.plus(plus)))
             }
         }
     }
+}
+
+impl Plan {
+    /// What a fault is called; or, with the others of its list, what the list is called.
+    #[must_use]
+    pub fn fault_name(&self, fault: usize, others: &[usize]) -> &str {
+        let name = self
+            .faults
+            .get(fault)
+            .map_or("the fault", |f| f.name.as_str());
+        match name.split_once('.') {
+            Some((list, _)) if !others.is_empty() => list,
+            Some(_) | None => name,
+        }
+    }
+}
+
+/// A fault and the others of its list.
+pub(crate) fn whole_list(fault: usize, others: &[usize]) -> Vec<usize> {
+    std::iter::once(fault)
+        .chain(others.iter().copied())
+        .collect()
 }
 
 impl Point {
     /// The same point, `span` later.
     #[must_use]
     pub(super) fn later(&self, span: std::time::Duration) -> Self {
-        match *self {
-            Self::At(at) => Self::At(at.plus(span)),
-            Self::Fault { fault, edge, plus } => Self::Fault {
-                fault,
-                edge,
-                plus: plus.saturating_add(span),
-            },
+        let mut later = self.clone();
+        match &mut later {
+            Self::At(at) => *at = at.plus(span),
+            Self::Fault { plus, .. } => *plus = plus.saturating_add(span),
         }
+        later
+    }
+}
+
+/// The edge of several faults: the first start, or the last end. `None` of none.
+pub(super) fn of_all(edge: Edge, each: impl Iterator<Item = Offset>) -> Option<Offset> {
+    match edge {
+        Edge::Start => each.min(),
+        Edge::End => each.max(),
     }
 }
 

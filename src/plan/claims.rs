@@ -152,10 +152,12 @@ impl Claims<'_> {
             }
             Claim::Tolerates { subject, fault } => {
                 let subject = subjects.resolve(subject, Need::State, out);
-                let fault = self.lasting_fault(fault, out);
+                let faults = self.lasting_faults(fault, out);
+                let mut faults = faults.into_iter();
                 Some(Rule::Tolerates {
                     subject: subject?,
-                    fault: fault?,
+                    fault: faults.next()?,
+                    others: faults.collect(),
                 })
             }
             Claim::ReturnsBefore { first, second } => {
@@ -210,14 +212,18 @@ impl Claims<'_> {
         Some((within, point))
     }
 
-    fn lasting_fault(&self, fault: &Spanned<String>, out: &mut Mistakes<'_>) -> Option<usize> {
+    /// The faults that a name means; none when a mistake was noted.
+    fn lasting_faults(&self, fault: &Spanned<String>, out: &mut Mistakes<'_>) -> Vec<usize> {
         let faults = self.names.faults;
-        let Some(index) = faults.iter().position(|f| f.name.value == fault.value) else {
+        let called = self.names.called(&fault.value);
+        if called.is_empty() {
             let known = faults.iter().map(|f| f.name.value.as_str());
             out.unknown(File::Scenario, fault.place, "fault", &fault.value, known);
-            return None;
-        };
-        if super::windows::is_instant(&faults[index]) {
+        }
+        if called
+            .iter()
+            .any(|index| super::windows::is_instant(&faults[*index]))
+        {
             let name = &fault.value;
             out.error(
                 File::Scenario,
@@ -228,9 +234,9 @@ impl Claims<'_> {
             .hint(format!(
                 "write `recovers within 20s of {name}` or `success >= 99% from {name} to …`"
             ));
-            return None;
+            return Vec::new();
         }
-        Some(index)
+        called
     }
 
     fn window(

@@ -238,16 +238,22 @@ fn timeline(plan: &Plan) -> Vec<Moment> {
 /// What a trigger waits for, if anything.
 fn waits(plan: &Plan, trigger: &Trigger) -> String {
     let Trigger::After {
-        fault, edge, plus, ..
+        fault,
+        others,
+        edge,
+        plus,
+        ..
     } = trigger
     else {
         return String::new();
     };
-    let edge = match edge {
-        Edge::Start => "is in force",
-        Edge::End => "is out",
+    let edge = match (edge, others.is_empty()) {
+        (Edge::Start, true) => "is in force",
+        (Edge::Start, false) => "is in force at the first place",
+        (Edge::End, true) => "is out",
+        (Edge::End, false) => "is out everywhere",
     };
-    let other = plan.faults.get(*fault).map_or("?", |f| f.name.as_str());
+    let other = plan.fault_name(*fault, others);
     format!(", {} real after {other} {edge}", Span(*plus))
 }
 

@@ -34,6 +34,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use anchors::whole_list;
 pub use crowd::CrowdDescription;
 pub use curve::Segment;
 pub use describe::{Description, Moment, Reach, Touches, describe};

@@ -515,6 +515,10 @@ pub enum Trigger {
     After {
         /// Index of the other fault.
         fault: usize,
+        /// The others of its list, where the whole list is meant: its start is the first of their
+        /// starts, its end the last of their ends.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<usize>,
         /// Which edge.
         edge: Edge,
         /// Real time after it.

@@ -229,16 +229,21 @@ fn assemble(
 
 /// The names of both files share one namespace, since claims use them side by side.
 fn check_names(scenario: &Scenario, target: &Target, out: &mut Mistakes<'_>) {
-    let phases = scenario.phases.iter().map(|p| (&p.name, "phase"));
-    let faults = scenario.faults.iter().map(|f| (&f.name, "fault"));
-    let populations = scenario.load.iter().map(|p| (&p.name, "population"));
-    for (name, kind) in phases.chain(populations).chain(faults) {
-        if target.services.iter().any(|s| s.name.value == name.value) {
+    let phases = scenario.phases.iter();
+    let phases = phases.map(|p| (p.name.value.as_str(), p.name.place, "phase"));
+    let faults = scenario
+        .faults
+        .iter()
+        .map(|f| (f.written_name(), f.name.place, "fault"));
+    let populations = scenario.load.iter();
+    let populations = populations.map(|p| (p.name.value.as_str(), p.name.place, "population"));
+    for (name, place, kind) in phases.chain(populations).chain(faults) {
+        if target.services.iter().any(|s| s.name.value == name) {
             out.error(
                 File::Scenario,
-                name.place,
+                place,
                 format!("a {kind}"),
-                format!("`{}` is also a service of the target", name.value),
+                format!("`{name}` is also a service of the target"),
             )
             .hint(format!("give the {kind} another name"));
         }
@@ -382,10 +387,13 @@ fn assumptions(scenario: &Scenario, populations: &[PopulationPlan]) -> Vec<Assum
         .load
         .iter()
         .map(|p| (format!("load {}", p.name.value), &p.provenance));
-    let faults = scenario
+    // what was written once is cited once, at however many places it is
+    let written = scenario
         .faults
-        .iter()
-        .map(|f| (format!("fault {}", f.name.value), &f.provenance));
+        .chunk_by(|a, b| a.written_name() == b.written_name());
+    let faults = written
+        .filter_map(|faults| faults.first())
+        .map(|f| (format!("fault {}", f.written_name()), &f.provenance));
     populations
         .chain(faults)
         .filter(|(_, p)| p.assumed || p.source.is_some() || p.history.is_some())

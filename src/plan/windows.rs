@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    anchors::{Named, Names},
+    anchors::{Named, Names, of_all},
     mistakes::{File, Mistakes},
     model::Trigger,
     shapes,
@@ -148,13 +148,18 @@ impl Search<'_> {
         let plus = self.names.time.real(anchor.plus);
         match self.names.find(anchor, out)? {
             Named::Phase(phase) => Some(Trigger::At(phase.edge(anchor.edge).plus(plus))),
-            Named::Fault(fault) => {
-                let edge = self.trigger(fault, anchor.edge, out)?;
+            Named::Faults(faults) => {
+                let edges = faults.iter().map(|f| self.trigger(*f, anchor.edge, out));
+                let edges: Vec<Option<Trigger>> = edges.collect();
+                let edges: Option<Vec<Trigger>> = edges.into_iter().collect();
+                let at = of_all(anchor.edge, edges?.iter().map(Trigger::expected))?;
+                let mut faults = faults.into_iter();
                 Some(Trigger::After {
-                    fault,
+                    fault: faults.next()?,
+                    others: faults.collect(),
                     edge: anchor.edge,
                     plus,
-                    expected: edge.expected().plus(plus),
+                    expected: at.plus(plus),
                 })
             }
         }
@@ -178,21 +183,15 @@ impl Search<'_> {
 }
 
 /// The same trigger, `span` later.
-fn later(trigger: Trigger, span: Duration) -> Trigger {
-    match trigger {
-        Trigger::At(at) => Trigger::At(at.plus(span)),
-        Trigger::After {
-            fault,
-            edge,
-            plus,
-            expected,
-        } => Trigger::After {
-            fault,
-            edge,
-            plus: plus.saturating_add(span),
-            expected: expected.plus(span),
-        },
+fn later(mut trigger: Trigger, span: Duration) -> Trigger {
+    match &mut trigger {
+        Trigger::At(at) => *at = at.plus(span),
+        Trigger::After { plus, expected, .. } => {
+            *plus = plus.saturating_add(span);
+            *expected = expected.plus(span);
+        }
     }
+    trigger
 }
 
 /// The window lies in the run, and the ramps in the window.

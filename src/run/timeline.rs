@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
 use crate::{
-    plan::{FaultPlan, Plan, Trigger},
+    plan::{FaultPlan, Plan, Trigger, whole_list},
     scenario::model::Edge,
     time::Offset,
     units::Ratio,
@@ -62,9 +62,11 @@ impl PartialOrd for Entry {
 }
 
 /// An edge of a fault that waits for the edge of another.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Waiting {
-    fault: usize,
+    /// The faults whose edge has not been reached: of several the first start counts, or the last
+    /// end.
+    faults: Vec<usize>,
     edge: Edge,
     plus: Duration,
     /// What then happens: to whom, and which of its edges.
@@ -117,12 +119,13 @@ impl Timeline {
             Some(Trigger::At(at)) => self.schedule(fault, edge, *at),
             Some(Trigger::After {
                 fault: other,
+                others,
                 edge: of,
                 plus,
                 ..
             }) => {
                 let waiting = Waiting {
-                    fault: *other,
+                    faults: whole_list(*other, others),
                     edge: *of,
                     plus: *plus,
                     then: (fault, edge),
@@ -134,10 +137,16 @@ impl Timeline {
 
     /// An edge of a fault was reached.
     pub(super) fn reached(&mut self, fault: usize, edge: Edge, at: Offset) {
-        let (now, later): (Vec<_>, Vec<_>) = self
-            .waiting
-            .drain(..)
-            .partition(|w| w.fault == fault && w.edge == edge);
+        for waiting in self.waiting.iter_mut().filter(|w| w.edge == edge) {
+            let awaited = waiting.faults.contains(&fault);
+            match edge {
+                Edge::Start if awaited => waiting.faults.clear(),
+                Edge::Start => {}
+                Edge::End => waiting.faults.retain(|other| *other != fault),
+            }
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|w| w.faults.is_empty());
         self.waiting = later;
         for waiting in now {
             self.schedule(waiting.then.0, waiting.then.1, at.plus(waiting.plus));

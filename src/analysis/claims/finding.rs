@@ -3,7 +3,7 @@
 use super::{happenings, measures, recoveries};
 use crate::{
     analysis::{ClaimResult, UNFINISHED, Verdict, timeline::Ending, world::World},
-    plan::{ClaimPlan, Rule},
+    plan::{ClaimPlan, Rule, whole_list},
 };
 
 /// What was found about a claim.
@@ -115,7 +115,14 @@ pub(crate) fn judge(world: &World<'_>, claim: &ClaimPlan) -> ClaimResult {
             within,
             of,
         } => recoveries::recovers(world, subject, *within, of),
-        Rule::Tolerates { subject, fault } => recoveries::tolerates(world, subject, *fault),
+        Rule::Tolerates {
+            subject,
+            fault,
+            others,
+        } => {
+            let faults = whole_list(*fault, others);
+            recoveries::tolerates(world, subject, &faults)
+        }
         Rule::ReturnsBefore { first, second } => recoveries::returns_before(world, first, second),
     };
     ClaimResult {

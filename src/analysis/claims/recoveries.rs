@@ -14,7 +14,7 @@ use crate::{
         text,
         world::{World, label},
     },
-    plan::{Plan, Point},
+    plan::{Plan, Point, whole_list},
     scenario::model::{Edge, Subject},
     time::Offset,
     units::Span,
@@ -104,7 +104,10 @@ fn stayed(
 ) -> Option<Finding> {
     let t0 = match of {
         Point::At(_) => Offset::ZERO,
-        Point::Fault { fault, .. } => world.timeline.faults.get(*fault)?.injected?.min(t1),
+        Point::Fault { fault, others, .. } => {
+            let faults = whole_list(*fault, others);
+            world.timeline.any_in_force(&faults)?.0.min(t1)
+        }
     };
     let watched = world.grid.range(t0, t1.plus(world.plan.measure.observe));
     let after = world.grid.edge(t1)..watched.end;
@@ -173,8 +176,13 @@ fn counted_from(plan: &Plan, of: &Point, t1: Offset) -> String {
     let at = text::seconds(t1.as_secs_f64());
     match of {
         Point::At(_) => format!("counted from {at}"),
-        Point::Fault { fault, edge, .. } => {
-            let name = plan.faults.get(*fault).map_or("the fault", |f| &f.name);
+        Point::Fault {
+            fault,
+            others,
+            edge,
+            ..
+        } => {
+            let name = plan.fault_name(*fault, others);
             format!("counted from {at}, {name} {}", edge_name(*edge))
         }
     }
@@ -189,34 +197,45 @@ fn round(seconds: f64) -> Duration {
 fn dns_band(plan: &Plan, of: &Point) -> Option<Duration> {
     let Point::Fault {
         fault,
+        others,
         edge: Edge::End,
         ..
     } = of
     else {
         return None;
     };
-    effects::dns_ttl(plan, plan.faults.get(*fault)?)
+    let faults = whole_list(*fault, others).into_iter();
+    let ttl = |fault| effects::dns_ttl(plan, plan.faults.get(fault)?);
+    faults.filter_map(ttl).max()
 }
 
-/// Judges that a fault does no harm: never unwell in it, and the SLO held over all of it, so that
-/// flaps shorter than the hysteresis do not hide.
-pub(crate) fn tolerates(world: &World<'_>, subject: &Subject, fault: usize) -> Finding {
+/// Judges that a fault (at one place, or at all of its list) does no harm: never unwell in it, and
+/// the SLO held over all of it, so that flaps shorter than the hysteresis do not hide.
+pub(crate) fn tolerates(world: &World<'_>, subject: &Subject, faults: &[usize]) -> Finding {
     let required = "healthy while it is in force".to_owned();
     let Some(judged) = world.judged(subject) else {
         return Finding::unclear(format!("{} is not known", label(subject)));
     };
-    let Some((from, to)) = world.timeline.in_force(fault) else {
-        let name = world.plan.faults.get(fault).map_or("", |f| &f.name);
+    let missing = faults
+        .iter()
+        .find(|f| world.timeline.in_force(**f).is_none());
+    if let Some(missing) = missing {
+        let name = world.plan.fault_name(*missing, &[]);
         return Finding::unfinished(world, format!("{name} was never put in")).requiring(required);
+    }
+    let Some((from, to)) = world.timeline.any_in_force(faults) else {
+        return Finding::unclear("no fault is meant").requiring(required);
     };
     let known = world.known_to();
     let bins = world.grid.range(from, to.min(known).max(from));
     let slo = judged.criteria.slo;
     // one that comes and goes has to be borne while it is there
-    let spells = world
-        .timeline
-        .spells(fault)
-        .filter(|(from, _)| *from < known);
+    let spells = faults
+        .iter()
+        .flat_map(|fault| world.timeline.spells(*fault));
+    let mut spells: Vec<_> = spells.filter(|(from, _)| *from < known).collect();
+    spells.sort_unstable();
+    let spells = spells.into_iter();
     let spells = spells.map(|(from, to)| world.grid.range(from, to.min(known).max(from)));
     let success = judged.samples.sum_of(spells).success();
     let shown = success.map_or_else(|| "nothing offered".to_owned(), text::percent);
@@ -229,7 +248,11 @@ pub(crate) fn tolerates(world: &World<'_>, subject: &Subject, fault: usize) -> F
         let at = world.grid.start(bin);
         let observed = format!("{state} from {}; success {shown}", text::seconds(at));
         Finding::decided(false, observed).at(at)
-    } else if world.timeline.faults[fault].removed.is_none() || to > known {
+    } else if to > known
+        || faults
+            .iter()
+            .any(|f| world.timeline.faults[*f].removed.is_none())
+    {
         Finding::unfinished(world, "the fault was not removed")
     } else {
         match success {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::finding::Finding;
 use crate::{
     analysis::world::World,
-    plan::{Rule, WindowPlan},
+    plan::{Rule, WindowPlan, whole_list},
     scenario::model::Edge,
     time::Offset,
 };
@@ -73,7 +73,10 @@ pub(crate) fn bounds(world: &World<'_>, rule: &Rule) -> Option<(Offset, Offset)>
             let from = resolve(of)?;
             Some((from, from.plus(*within).min(end)))
         }
-        Rule::Tolerates { fault, .. } => world.timeline.in_force(*fault),
+        Rule::Tolerates { fault, others, .. } => {
+            let faults = whole_list(*fault, others);
+            world.timeline.any_in_force(&faults)
+        }
         Rule::ReturnsBefore { .. } => Some((Offset::ZERO, end)),
     }
 }

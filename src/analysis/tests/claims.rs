@@ -125,6 +125,7 @@ fn flaps_do_not_hide_from_tolerates() {
         claim(Rule::Tolerates {
             subject: portal(),
             fault: 0,
+            others: Vec::new(),
         })
     };
     assert_eq!(judge(Script::calm(), tolerates()).verdict, Verdict::Pass);
@@ -194,6 +195,7 @@ fn shares_over_a_window() {
     let during_fault = WindowPlan {
         from: Point::Fault {
             fault: 0,
+            others: Vec::new(),
             edge: Edge::Start,
             plus: Duration::ZERO,
         },

@@ -82,6 +82,7 @@ fn what_is_well_between_the_stays_does_not_make_up_for_them() {
     let tolerates = claim(Rule::Tolerates {
         subject: portal(),
         fault: 0,
+        others: Vec::new(),
     });
     let result = judge(script, tolerates);
     assert_eq!(result.observed, "success 66.7%");

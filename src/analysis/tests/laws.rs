@@ -67,6 +67,7 @@ fn with_gates(script: Script) -> Script {
     let tolerates = Rule::Tolerates {
         subject: feature("login"),
         fault: 0,
+        others: Vec::new(),
     };
     let order = Rule::ReturnsBefore {
         first: feature("login"),

@@ -63,6 +63,7 @@ pub(super) fn during(from: u64, to: u64) -> WindowPlan {
 pub(super) fn removal() -> Point {
     Point::Fault {
         fault: 0,
+        others: Vec::new(),
         edge: Edge::End,
         plus: Duration::ZERO,
     }

@@ -68,6 +68,9 @@ pub enum Rule {
         subject: Subject,
         /// Index of the fault.
         fault: usize,
+        /// The others of its list, where the whole list is meant.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<usize>,
     },
     /// One recovers before the other, each after its own last incident.
     ReturnsBefore {
@@ -88,6 +91,10 @@ pub enum Point {
     Fault {
         /// Index of the fault.
         fault: usize,
+        /// The others of its list, where the whole list is meant: its start is the first of their
+        /// starts, its end the last of their ends.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<usize>,
         /// Which edge.
         edge: Edge,
         /// Real time after it.

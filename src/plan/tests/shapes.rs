@@ -2,7 +2,7 @@
 
 use super::fixture::{Case, cowin, minutes, seconds};
 use crate::{
-    plan::{FlapPlan, Trigger, describe},
+    plan::{FlapPlan, Rule, Trigger, describe},
     scenario::model::*,
     time::{Offset, Story},
     units::Ratio,
@@ -105,4 +105,52 @@ fn steps_are_told_in_real_time() {
     );
     let does = &describe(&plan).faults[1].does;
     assert_eq!(does, "never answered, 90% of it, 10% after 15s");
+}
+
+#[test]
+fn a_list_is_several_faults_and_its_name_means_all_of_them() {
+    let mut case = cowin();
+    for (name, minutes_long) in [("apps.portal", 20), ("apps.sms", 30)] {
+        let place = FaultPlace::Service(name.split_once('.').expect("a list").1.into());
+        let until = Some(Until::For(minutes(minutes_long)));
+        case.add_fault(name, place, "opening", until, hang());
+    }
+    let portal = || FaultPlace::Service("portal".into());
+    let late = case.add_fault(
+        "late",
+        portal(),
+        "apps",
+        Some(Until::For(minutes(5))),
+        hang(),
+    );
+    late.from.value.edge = Edge::End;
+    let one = Some(Until::For(minutes(5)));
+    case.add_fault("one", portal(), "apps.sms", one, hang());
+    let tolerates = Claim::Tolerates {
+        subject: case.spanned("portal", super::fixture::service("portal")),
+        fault: case.word("apps"),
+    };
+    case.add_gate("portal tolerates apps", tolerates);
+    let plan = case.plan();
+    let after = |index: usize| match &plan.faults[index].start {
+        Trigger::After {
+            fault,
+            others,
+            expected,
+            ..
+        } => (*fault, others.clone(), *expected),
+        Trigger::At(at) => panic!("{at}"),
+    };
+    assert_eq!(after(3), (1, vec![2], Offset(seconds(50))));
+    assert_eq!(after(4), (2, Vec::new(), Offset(seconds(20))));
+    assert!(matches!(
+        &plan.gates.last().expect("a gate").rule,
+        Rule::Tolerates { fault: 1, others, .. } if *others == [2]
+    ));
+    let told = describe(&plan).timeline;
+    assert!(
+        told.iter()
+            .any(|m| m.what.contains("0s real after apps is out everywhere")),
+        "{told:#?}"
+    );
 }

@@ -221,6 +221,7 @@ fn a_fault_may_wait_for_the_end_of_another() {
     let plan = case.plan();
     let trigger = |plus, expected| Trigger::After {
         fault: 0,
+        others: Vec::new(),
         edge: Edge::End,
         plus: seconds(plus),
         expected: at(expected),

@@ -95,6 +95,7 @@ fn a_ramp_grows_in_small_steps_to_the_whole() {
 fn a_fault_that_follows_another_waits_for_its_verified_removal() {
     let after = |edge, plus| Trigger::After {
         fault: 0,
+        others: Vec::new(),
         edge,
         plus: Duration::from_secs(plus),
         expected: secs(0),
@@ -168,6 +169,7 @@ fn one_that_flaps_until_something_happens_stops_then() {
     let comes = Action::Inject(0, Ratio::ONE);
     let after_other = Trigger::After {
         fault: 1,
+        others: Vec::new(),
         edge: Edge::End,
         plus: Duration::ZERO,
         expected: secs(40),
@@ -200,4 +202,30 @@ fn a_share_in_steps_is_a_level_at_each() {
             (50, Action::Remove(0)),
         ]
     );
+}
+
+#[test]
+fn a_list_begins_with_its_first_and_ends_with_its_last() {
+    let after = |edge| Trigger::After {
+        fault: 0,
+        others: vec![1],
+        edge,
+        plus: Duration::from_secs(1),
+        expected: secs(0),
+    };
+    let waits = fault(after(Edge::Start), Some(after(Edge::End)), 0);
+    let one = || fault(Trigger::At(secs(20)), Some(Trigger::At(secs(30))), 0);
+    let mut timeline = Timeline::new(&plan(vec![one(), one(), waits]));
+    drain(&mut timeline, secs(30));
+    timeline.reached(1, Edge::Start, secs(20));
+    timeline.reached(0, Edge::Start, secs(22));
+    assert_eq!(
+        drain(&mut timeline, secs(31)),
+        [Action::Inject(2, Ratio::ONE)],
+        "once, by the first"
+    );
+    timeline.reached(0, Edge::End, secs(32));
+    assert_eq!(timeline.next(), Some(secs(60)), "one is still in");
+    timeline.reached(1, Edge::End, secs(35));
+    assert_eq!(drain(&mut timeline, secs(36)), [Action::Remove(2)]);
 }

@@ -6,7 +6,7 @@ use crate::{diagnostic::Spanned, time::Story, units::Ratio};
 /// A fault as written.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    /// Its name.
+    /// Its name: `apps.facebook` for one place of the list `apps`.
     pub name: Spanned<String>,
     /// Where it is put in.
     pub at: Spanned<FaultPlace>,
@@ -27,6 +27,21 @@ pub struct Fault {
     pub effect: Spanned<Effect>,
     /// Where its numbers come from.
     pub provenance: Provenance,
+}
+
+impl Fault {
+    /// Whether a name means it: its own, or that of the list that it is from.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        let own = self.name.value.strip_prefix(name);
+        own.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    /// The name as it is written: of one from a list, the list's.
+    #[must_use]
+    pub fn written_name(&self) -> &str {
+        self.name.value.split('.').next().unwrap_or_default()
+    }
 }
 
 /// When a fault ends.

@@ -2,11 +2,11 @@
 
 use super::{
     names::Names,
-    place::{anchor, known},
+    place::{anchor, phase_or_fault},
 };
 use crate::{
     diagnostic::Spanned,
-    document::{Slip, Text, Words, closest_hint},
+    document::{Slip, Text, TokenKind, Words, closest_hint},
     scenario::model::{
         Claim, Comparison, Condition, Happening, Limit, Measure, StopCondition, Subject, Window,
     },
@@ -106,7 +106,10 @@ impl<'a, 'n> Sentence<'a, 'n> {
             }
             "tolerates" => {
                 self.words.take();
-                let fault = self.words.name("a fault")?;
+                let fault = self.words.peek();
+                if fault.kind != TokenKind::Word {
+                    return Err(self.words.wanted("a fault"));
+                }
                 if !self.names.faults.iter().any(|f| f == fault.text) {
                     let mut slip = Slip::new(
                         fault.range(),
@@ -117,10 +120,8 @@ impl<'a, 'n> Sentence<'a, 'n> {
                     slip.hint = closest_hint(fault.text, faults);
                     return Err(slip);
                 }
-                Ok(Claim::Tolerates {
-                    subject,
-                    fault: Spanned::new(fault.text.to_owned(), self.text.part(fault.range())),
-                })
+                let fault = phase_or_fault(&mut self.words, &self.text, self.names)?;
+                Ok(Claim::Tolerates { subject, fault })
             }
             "returns" => {
                 self.words.take();
@@ -243,13 +244,8 @@ impl<'a, 'n> Sentence<'a, 'n> {
         match word.text {
             "during" => {
                 self.words.take();
-                let of = self.words.name("a phase or a fault")?;
-                known(of, self.names)?;
-                let place = self.text.part(of.range());
-                Ok(Some(Window::During(Spanned::new(
-                    of.text.to_owned(),
-                    place,
-                ))))
+                let of = phase_or_fault(&mut self.words, &self.text, self.names)?;
+                Ok(Some(Window::During(of)))
             }
             "within" => {
                 self.words.take();

@@ -1,17 +1,13 @@
 //! `faults:`.
 
 use super::{
-    effect::effect,
-    keys::FAULT,
-    names::Names,
-    place::{anchor, fault_place},
-    population::provenance,
-    shape::shape,
+    effect::effect, keys::FAULT, names::Names, place::anchor, population::provenance, shape::shape,
+    spread,
 };
 use crate::{
     diagnostic::{Place, Spanned},
     document::{Fields, Mistakes, Node, Words},
-    scenario::model::{Anchor, Effect, Fault, FaultPlace, ProcessEffect, TcpEffect, Until},
+    scenario::model::{Anchor, Edge, Effect, Fault, FaultPlace, ProcessEffect, TcpEffect, Until},
     time::Story,
     units::Span,
 };
@@ -32,34 +28,43 @@ pub(super) fn section(node: &Spanned<Node>, names: &Names, mistakes: &mut Mistak
     }
     let faults: Vec<Fault> = entries
         .iter()
-        .filter_map(|(name, node)| fault(name, node, names, mistakes))
+        .flat_map(|(name, node)| fault(name, node, names, mistakes))
         .collect();
+    if faults.len() > MOST_FAULTS {
+        mistakes.error(
+            node.place,
+            format!("more than {MOST_FAULTS} faults"),
+            "all places taken together",
+        );
+        return Vec::new();
+    }
     refuse_circles(&faults, mistakes);
     faults
 }
 
+/// The faults that one entry means: one for each of its places.
 fn fault(
     name: &Spanned<String>,
     node: &Spanned<Node>,
     names: &Names,
     mistakes: &mut Mistakes,
-) -> Option<Fault> {
-    let fields = Fields::open(node, &FAULT, mistakes)?;
-    let at = fields.get("at").and_then(|node| {
-        let place = mistakes.parse(node, "the place of a fault", fault_place)?;
-        Some(Spanned::new(place, node.place))
-    });
-    let from = fields
-        .get("from")
-        .and_then(|node| anchor_of(node, names, mistakes));
+) -> Vec<Fault> {
+    let Some(fields) = Fields::open(node, &FAULT, mistakes) else {
+        return Vec::new();
+    };
+    let members = fields
+        .get("at")
+        .map_or_else(Vec::new, |node| spread::members(node, mistakes));
+    let starts = spread::starts(&fields, &members, names, mistakes);
     let effect = fields
         .one_of(&["http", "tcp", "dns", "process", "exec"], true, mistakes)
         .and_then(|entry| Some(Spanned::new(effect(entry, mistakes)?, entry.0.place)));
     let is_kill = effect
         .as_ref()
         .is_some_and(|e| e.value == Effect::Process(ProcessEffect::Kill));
-    let until = until(&fields, effect.is_some() && !is_kill, names, mistakes);
-    if is_kill && let Some(until) = &until {
+    let needed = effect.is_some() && !is_kill;
+    let ends = spread::ends(&fields, &members, needed, names, mistakes);
+    if is_kill && let Some(until) = ends.first().and_then(Option::as_ref) {
         mistakes.error(
             until.place,
             "a `kill` is an instant: it has no end",
@@ -68,34 +73,49 @@ fn fault(
     }
     let ramp = story(&fields, "ramp", mistakes);
     let ramp_out = story(&fields, "ramp_out", mistakes);
-    if let Some(Until::For(length)) = until.as_ref().map(|u| &u.value) {
-        check_ramps(&fields, *length, ramp, ramp_out, mistakes);
+    let lengths = ends.iter().flatten().filter_map(|end| match end.value {
+        Until::For(length) => Some(length),
+        Until::At(_) => None,
+    });
+    let shortest = lengths.min();
+    if let Some(length) = shortest {
+        check_ramps(&fields, length, ramp, ramp_out, mistakes);
     }
-    let (share, shape) = shape(
-        &fields,
-        effect.as_ref().map(|e| &e.value),
-        until.as_ref().map(|u| &u.value),
-        mistakes,
-    );
+    let bare = effect.as_ref().map(|e| &e.value);
+    let (share, shape) = shape(&fields, bare, shortest, mistakes);
     let provenance = provenance(&fields, mistakes);
-    let (at, effect) = (at?, effect?);
-    check_place(&at, &effect, mistakes);
+    let Some(effect) = effect else {
+        return Vec::new();
+    };
+    for member in &members {
+        check_place(&member.at, &effect, mistakes);
+    }
     check_shape(&fields, &effect.value, mistakes);
-    Some(Fault {
-        name: name.clone(),
-        at,
-        from: from?,
-        until,
-        ramp: ramp.unwrap_or_default(),
-        ramp_out: ramp_out.unwrap_or_default(),
-        share,
-        shape,
-        effect,
-        provenance,
-    })
+    let edges = starts.into_iter().zip(ends);
+    let whole = members.into_iter().zip(edges);
+    whole
+        .filter_map(|(member, (from, until))| {
+            let called = match member.name {
+                Some(member) => format!("{}.{member}", name.value),
+                None => name.value.clone(),
+            };
+            Some(Fault {
+                name: Spanned::new(called, name.place),
+                at: member.at,
+                from: from?,
+                until,
+                ramp: ramp.unwrap_or_default(),
+                ramp_out: ramp_out.unwrap_or_default(),
+                share,
+                shape: shape.clone(),
+                effect: effect.clone(),
+                provenance: provenance.clone(),
+            })
+        })
+        .collect()
 }
 
-fn anchor_of(
+pub(super) fn anchor_of(
     node: &Spanned<Node>,
     names: &Names,
     mistakes: &mut Mistakes,
@@ -110,21 +130,6 @@ fn anchor_of(
             None
         }
     }
-}
-
-fn until(
-    fields: &Fields<'_>,
-    needed: bool,
-    names: &Names,
-    mistakes: &mut Mistakes,
-) -> Option<Spanned<Until>> {
-    let (key, node) = fields.one_of(&["for", "until"], needed, mistakes)?;
-    let until = if key.value == "for" {
-        Until::For(Story(mistakes.positive_span(node)?))
-    } else {
-        Until::At(anchor_of(node, names, mistakes)?.value)
-    };
-    Some(Spanned::new(until, node.place))
 }
 
 fn story(fields: &Fields<'_>, key: &str, mistakes: &mut Mistakes) -> Option<Story> {
@@ -240,6 +245,8 @@ fn refuse_circles(faults: &[Fault], mistakes: &mut Mistakes) {
             vec![(fault.from.value.of.value.clone(), fault.from.value.of.place)];
         if let Some(Until::At(anchor)) = fault.until.as_ref().map(|u| &u.value)
             && anchor.of.value != fault.name.value
+            // when its list begins is known before any of it ends
+            && !(anchor.edge == Edge::Start && fault.is_called(&anchor.of.value))
         {
             anchors.push((anchor.of.value.clone(), anchor.of.place));
         }
@@ -249,20 +256,21 @@ fn refuse_circles(faults: &[Fault], mistakes: &mut Mistakes) {
         let mut pending = waits_for(fault);
         let mut seen: Vec<String> = Vec::new();
         while let Some((name, place)) = pending.pop() {
-            if name == fault.name.value {
+            if fault.is_called(&name) {
                 mistakes.error(
                     place,
-                    format!("the fault `{name}` waits for itself"),
+                    format!("the fault `{}` waits for itself", fault.name.value),
                     "this leads back to it",
                 );
                 break;
             }
-            if let Some(next) = faults.iter().find(|f| f.name.value == name)
-                && !seen.contains(&name)
-            {
-                seen.push(name);
+            if seen.contains(&name) {
+                continue;
+            }
+            for next in faults.iter().filter(|f| f.is_called(&name)) {
                 pending.extend(waits_for(next));
             }
+            seen.push(name);
         }
     }
 }

@@ -201,6 +201,8 @@ pub(super) const FAULT: Table = Table {
         needs("from"),
         may("for"),
         may("until"),
+        may("stagger"),
+        may("stagger_out"),
         may("ramp"),
         may("ramp_out"),
         may("share"),

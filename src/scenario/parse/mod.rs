@@ -22,6 +22,7 @@ mod recorded;
 mod retry;
 mod root;
 mod shape;
+mod spread;
 mod step;
 mod template;
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::spread;
 use crate::{
     diagnostic::{Place, Spanned},
     document::{Entry, Fields, Mistakes, Node},
@@ -86,12 +87,17 @@ impl Names {
             }
         }
         for (section, what) in [("faults", "fault"), ("load", "population")] {
-            for (key, _) in fields
+            for (key, node) in fields
                 .get(section)
                 .map_or(&[][..], |node| keys(&node.value))
             {
                 match what {
-                    "fault" => names.faults.push(key.value.clone()),
+                    "fault" => {
+                        names.faults.push(key.value.clone());
+                        let members = spread::announced(&node.value).into_iter();
+                        let members = members.map(|member| format!("{}.{member}", key.value));
+                        names.faults.extend(members);
+                    }
                     _ => names.populations.push(key.value.clone()),
                 }
                 names.add(what, key, mistakes);
@@ -146,6 +152,12 @@ impl Names {
     /// What sort of thing has this name.
     pub(super) fn what(&self, name: &str) -> Option<&'static str> {
         self.all.get(name).map(|(what, _)| *what)
+    }
+
+    /// What the places of a fault are called, where it was written for several.
+    pub(super) fn members<'n>(&'n self, fault: &'n str) -> impl Iterator<Item = &'n str> + Clone {
+        let members = self.faults.iter();
+        members.filter_map(move |name| name.strip_prefix(fault)?.strip_prefix('.'))
     }
 
     /// Refuses services of journeys and faults that share a name with something else.

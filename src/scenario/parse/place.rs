@@ -8,19 +8,15 @@ use crate::{
     time::Story,
 };
 
-/// `NAME [.start | .end] [+ SPAN]`, where NAME is a phase or a fault.
+/// `NAME [.MEMBER] [.start | .end] [+ SPAN]`, where NAME is a phase or a fault.
 pub(super) fn anchor(
     words: &mut Words<'_>,
     text: &Text<'_>,
     names: &Names,
 ) -> Result<Anchor, Slip> {
-    let of = words.name("a phase or a fault")?;
-    known(of, names)?;
+    let of = phase_or_fault(words, text, names)?;
     let edge = if words.accept(".") {
-        words.one_of(
-            "`start` or `end`",
-            &[("start", Edge::Start), ("end", Edge::End)],
-        )?
+        edge(words, &of.value, names)?
     } else {
         Edge::Start
     };
@@ -29,15 +25,50 @@ pub(super) fn anchor(
     } else {
         Story::default()
     };
-    Ok(Anchor {
-        of: Spanned::new(of.text.to_owned(), text.part(of.range())),
-        edge,
-        plus,
+    Ok(Anchor { of, edge, plus })
+}
+
+/// `NAME [.MEMBER]`: a phase, a fault, or one place of a fault at several.
+pub(super) fn phase_or_fault(
+    words: &mut Words<'_>,
+    text: &Text<'_>,
+    names: &Names,
+) -> Result<Spanned<String>, Slip> {
+    let of = words.name("a phase or a fault")?;
+    known(of, names)?;
+    let mut name = of.text.to_owned();
+    let mut range = of.range();
+    let (dot, member) = (words.peek(), words.ahead(1));
+    if dot.text == "." && names.members(of.text).any(|m| m == member.text) {
+        words.take();
+        words.take();
+        name = format!("{name}.{}", member.text);
+        range.end = member.range().end;
+    }
+    Ok(Spanned::new(name, text.part(range)))
+}
+
+fn edge(words: &mut Words<'_>, of: &str, names: &Names) -> Result<Edge, Slip> {
+    let found = words.peek();
+    let edges = [("start", Edge::Start), ("end", Edge::End)];
+    words.one_of("`start` or `end`", &edges).map_err(|slip| {
+        let members = names.members(of);
+        if members.clone().next().is_none() || found.kind != TokenKind::Word {
+            return slip;
+        }
+        let known = members.chain(["start", "end"]).collect::<Vec<_>>();
+        let mut slip = Slip::new(
+            found.range(),
+            format!("`{of}` has no place that is called `{}`", found.text),
+            "not one of its places",
+        );
+        slip.hint = closest_hint(found.text, known.iter().copied());
+        slip
     })
 }
 
 /// That a word is a phase or a fault.
-pub(super) fn known(of: Token<'_>, names: &Names) -> Result<(), Slip> {
+fn known(of: Token<'_>, names: &Names) -> Result<(), Slip> {
     match names.what(of.text) {
         Some("phase" | "fault") => Ok(()),
         Some(what) => Err(Slip::new(

@@ -4,22 +4,23 @@ use super::keys::FLAP;
 use crate::{
     diagnostic::Spanned,
     document::{Fields, Mistakes, Node},
-    scenario::model::{Effect, Flap, ProcessEffect, Shape, Until},
+    scenario::model::{Effect, Flap, ProcessEffect, Shape},
     time::Story,
     units::{Ratio, parse_span},
 };
 
-/// The share of a fault (the highest that it reaches), and its shape.
+/// The share of a fault (the highest that it reaches), and its shape. `shortest` is how long it lasts at
+/// least, as far as it says that.
 pub(super) fn shape(
     fields: &Fields<'_>,
     effect: Option<&Effect>,
-    until: Option<&Until>,
+    shortest: Option<Story>,
     mistakes: &mut Mistakes,
 ) -> (Ratio, Shape) {
     let (share, steps) = match fields.get("share") {
         None => (Ratio::ONE, Vec::new()),
         Some(node) if matches!(node.value, Node::Map(_)) => {
-            (Ratio::ONE, steps(node, until, mistakes))
+            (Ratio::ONE, steps(node, shortest, mistakes))
         }
         Some(node) => (mistakes.ratio(node).unwrap_or(Ratio::ONE), Vec::new()),
     };
@@ -34,8 +35,8 @@ pub(super) fn shape(
                 )
                 .hint = Some("use `process: pause`, or several kills".to_owned());
         }
-        if let Some(Until::For(length)) = until
-            && flap.within >= *length
+        if let Some(length) = shortest
+            && flap.within >= length
         {
             mistakes
                 .error(
@@ -94,7 +95,7 @@ fn flap(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Flap> {
 /// `{0m: 90%, 15m: 40%}`: spans of the story since the fault's start, and shares.
 fn steps(
     node: &Spanned<Node>,
-    until: Option<&Until>,
+    shortest: Option<Story>,
     mistakes: &mut Mistakes,
 ) -> Vec<(Story, Ratio)> {
     let mut steps: Vec<(Story, Ratio)> = Vec::new();
@@ -123,8 +124,8 @@ fn steps(
             )),
             _ => None,
         };
-        let late = match until {
-            Some(Until::For(length)) if at >= *length => Some((
+        let late = match shortest {
+            Some(length) if at >= length => Some((
                 format!("the fault lasts {length}, so it never comes to the step at {at}"),
                 "steps are counted from the fault's start",
             )),
