@@ -10,6 +10,7 @@
 pub mod diagnostic;
 pub mod document;
 pub mod guard;
+pub mod marks;
 pub mod seed;
 pub mod time;
 pub mod units;

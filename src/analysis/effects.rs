@@ -4,18 +4,14 @@ use std::time::Duration;
 
 use crate::{
     plan::{FaultPlan, PlacePlan, Plan},
-    scenario::model::{DnsEffect, Effect, HttpAction, ProcessEffect, TcpEffect, TcpStream},
+    scenario::model::{DnsEffect, Effect, ProcessEffect, TcpEffect, TcpStream},
     units::{Ratio, Span},
 };
 
 /// What a fault does: `http: delay 12s`, with its share and ramps if it has any.
 pub(crate) fn describe(fault: &FaultPlan) -> String {
     let mut text = match &fault.effect {
-        Effect::Http(effect) => match &effect.action {
-            HttpAction::Status { code, .. } => format!("http: status {code}"),
-            HttpAction::Delay { delay } => format!("http: delay {}", Span(*delay)),
-            HttpAction::Hang => "http: hang".to_owned(),
-        },
+        Effect::Http(effect) => format!("http: {}{}", effect.action, effect.matching),
         Effect::Tcp(effect) => tcp(effect),
         Effect::Dns(effect) => format!("dns: {}", dns(*effect)),
         Effect::Process(ProcessEffect::Kill) => "process: kill".to_owned(),

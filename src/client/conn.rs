@@ -8,7 +8,10 @@ use super::{
     http1, http2,
     network::Endpoint,
 };
-use crate::{measure::Outcome, plan::Protocol};
+use crate::{
+    measure::{Injected, Outcome},
+    plan::Protocol,
+};
 
 /// A connection to a service. Dropping it closes it.
 #[derive(Debug)]
@@ -39,8 +42,8 @@ pub(super) enum Sent {
 /// What came of a request that went out.
 #[derive(Debug)]
 pub(super) struct Done {
-    /// The response bore the mark of a fault of ours.
-    pub(super) injected: bool,
+    /// What the response's head says of our faults' part in it.
+    pub(super) injected: Injected,
     /// The whole answer, or how it failed.
     pub(super) result: Result<Answer, Outcome>,
 }

@@ -7,12 +7,18 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use super::slots::Connections;
-use crate::{measure::Outcome, plan::ServiceId, scenario::model::Method};
+use crate::{
+    measure::{Injected, Outcome},
+    plan::ServiceId,
+    scenario::model::Method,
+};
 
 /// The header that names each request of ours, so that faults can decide by it.
 pub const REQUEST_HEADER: &str = "brownout-request";
-/// The header that a fault proxy of ours adds to a response that it made or delayed.
+/// The header that a fault proxy of ours adds to a response that it made, changed or delayed.
 pub const FAULT_HEADER: &str = "brownout-fault";
+/// The header that it adds if it made or changed it: what is wrong with it is not the target's doing.
+pub const MADE_HEADER: &str = "brownout-made";
 
 /// What we call ourselves in the User-Agent header.
 pub(super) const AGENT: &str = concat!("brownout/", env!("CARGO_PKG_VERSION"));
@@ -101,8 +107,8 @@ pub struct Exchange {
     pub sent: Option<Instant>,
     /// When its last byte came, or it failed.
     pub ended: Instant,
-    /// A fault of ours is known to have hit it.
-    pub injected: bool,
+    /// What is known of our faults' part in it.
+    pub injected: Injected,
     /// The whole answer, or how it failed.
     pub result: Result<Answer, Outcome>,
 }

@@ -13,7 +13,7 @@ use hyper::{
     Request, Response, Uri,
     body::Incoming,
     client::conn::http2::{Builder, SendRequest},
-    header::{CONNECTION, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE},
+    header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE},
     http::uri::{Authority, PathAndQuery, Scheme},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -25,11 +25,14 @@ use tokio::{
 
 use super::{
     conn::{Done, Limits, Sent},
-    exchange::{Answer, Call, FAULT_HEADER, KEPT_BODY, REQUEST_HEADER},
+    exchange::{Answer, Call, FAULT_HEADER, KEPT_BODY, MADE_HEADER, REQUEST_HEADER},
     failure,
     network::Endpoint,
 };
-use crate::{measure::Outcome, scenario::model::Method};
+use crate::{
+    measure::{Injected, Outcome},
+    scenario::model::Method,
+};
 
 /// All headers of a response together may be so long.
 const HEADERS: u32 = 64 << 10;
@@ -90,13 +93,13 @@ impl Conn {
             }
             Err(Ended::Sent(outcome)) => {
                 return Sent::Done(Done {
-                    injected: false,
+                    injected: Injected::No,
                     result: Err(outcome),
                 });
             }
         };
         Sent::Done(Done {
-            injected: response.headers().contains_key(FAULT_HEADER),
+            injected: part_of_faults(response.headers()),
             result: match timeout_at(limits.deadline, read(response, call.keep_body)).await {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(error)) => Err(of_http2(&error)),
@@ -243,4 +246,14 @@ fn find<E: StdError + 'static>(error: &hyper::Error) -> Option<&E> {
         source = inner.source();
     }
     None
+}
+/// What the head of a response says of our faults' part in it.
+fn part_of_faults(headers: &HeaderMap) -> Injected {
+    if headers.contains_key(MADE_HEADER) {
+        Injected::Made
+    } else if headers.contains_key(FAULT_HEADER) {
+        Injected::Met
+    } else {
+        Injected::No
+    }
 }

@@ -28,7 +28,7 @@ mod tls;
 pub use classify::{Judge, PatternError, SHED_WITHIN};
 pub use cookies::{Destination, Jar};
 pub use exchange::{
-    Answer, Call, Client, Exchange, FAULT_HEADER, KEPT_BODY, REQUEST_HEADER, RequestId,
+    Answer, Call, Client, Exchange, FAULT_HEADER, KEPT_BODY, MADE_HEADER, REQUEST_HEADER, RequestId,
 };
 pub use network::{Network, NetworkError, Wiring};
 pub use pooled_client::{ClientSetup, MemberSetup, PooledClient, Session};

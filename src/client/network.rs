@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     guard::Guard,
+    marks::Marks,
     measure::Outcome,
     plan::{Plan, Protocol, ServiceId, ServicePlan},
     seed::Seed,
@@ -28,6 +29,8 @@ pub struct Wiring {
     pub dns: Option<SocketAddr>,
     /// For each service, the address of the visitors' link where one is interposed.
     pub visitors: Vec<Option<SocketAddr>>,
+    /// What faults on the way did to requests that got no answer.
+    pub marks: Arc<Marks>,
 }
 
 /// Why the services of a plan cannot be reached by any means.
@@ -49,6 +52,7 @@ pub struct Network {
     seed: Seed,
     blocked: OnceLock<String>,
     pub(super) sources: Sources,
+    pub(super) marks: Arc<Marks>,
 }
 
 /// One service, ready to be dialled.
@@ -93,6 +97,7 @@ impl Network {
             seed: plan.seed,
             blocked: OnceLock::new(),
             sources: Sources::default(),
+            marks: wiring.marks,
         }))
     }
 

@@ -19,7 +19,8 @@ use super::{
     streams::Sharing,
 };
 use crate::{
-    measure::Outcome,
+    marks::Touch,
+    measure::{Injected, Outcome},
     plan::{Protocol, ServiceId},
     scenario::model::{ClientPolicy, DnsCache, Reuse},
     seed::Seed,
@@ -197,6 +198,33 @@ impl PooledClient {
         }
     }
 
+    /// How a request that went out ended, and what our faults had to do with it. Of those that got
+    /// no answer the marks tell.
+    fn ended(&self, call: &Call<'_>, sent: Instant, done: Done) -> Exchange {
+        let Done {
+            mut injected,
+            result,
+        } = done;
+        if let Err(outcome) = &result {
+            let touch = match injected {
+                Injected::Made => None,
+                Injected::No | Injected::Met => self.network.marks.take(&call.id.to_string()),
+            };
+            let held = injected == Injected::Met || touch == Some(Touch::Held);
+            if touch == Some(Touch::Ended) || (held && outcome.is_timeout()) {
+                injected = Injected::Made;
+            } else if held {
+                injected = Injected::Met;
+            }
+        }
+        Exchange {
+            sent: Some(sent),
+            ended: Instant::now(),
+            injected,
+            result,
+        }
+    }
+
     /// Sends a request on a connection that others use at the same time.
     async fn send_on_stream(
         &self,
@@ -222,14 +250,7 @@ impl PooledClient {
                 // the server closed it while it was idle, or refuses more: any client dials again
                 Sent::Unsent(_) if !fresh => {}
                 Sent::Unsent(outcome) => return failed(Some(sent), outcome),
-                Sent::Done(Done { injected, result }) => {
-                    return Exchange {
-                        sent: Some(sent),
-                        ended: Instant::now(),
-                        injected,
-                        result,
-                    };
-                }
+                Sent::Done(done) => return self.ended(call, sent, done),
             }
         }
     }
@@ -305,15 +326,10 @@ impl Client for PooledClient {
                 // the server closed it while it was idle: any client dials again then
                 Sent::Unsent(_) if !fresh => {}
                 Sent::Unsent(outcome) => return failed(Some(sent), outcome),
-                Sent::Done(Done { injected, result }) => {
+                Sent::Done(done) => {
                     held.requests += 1;
                     self.keep(session, call.service, held);
-                    return Exchange {
-                        sent: Some(sent),
-                        ended: Instant::now(),
-                        injected,
-                        result,
-                    };
+                    return self.ended(&call, sent, done);
                 }
             }
         }
@@ -324,7 +340,7 @@ fn failed(sent: Option<Instant>, outcome: Outcome) -> Exchange {
     Exchange {
         sent: sent.filter(|_| outcome.is_sent()),
         ended: Instant::now(),
-        injected: false,
+        injected: Injected::No,
         result: Err(outcome),
     }
 }

@@ -13,7 +13,7 @@ use tokio::{net::TcpListener, time::Instant};
 use super::testing::{Act, Server, answer, closed_port, plan, service, service_at};
 use super::*;
 use crate::{
-    measure::Outcome,
+    measure::{Injected, Outcome},
     plan::{ServiceId, ServicePlan},
     scenario::model::{Method, Reuse},
 };
@@ -184,8 +184,8 @@ async fn the_guard_is_asked_before_the_connect_and_remembers() {
     let server = Server::start(|_| answer(200, "", ""));
     service.at = Some(([192, 0, 2, 1], 80).into());
     let wiring = Wiring {
-        dns: None,
         visitors: vec![Some(server.addr)],
+        ..Wiring::default()
     };
     let network = Network::new(&plan(vec![service]), wiring).expect("usable");
     assert_eq!(outcome(&once(&network, LONG).await), Outcome::Blocked);
@@ -199,7 +199,11 @@ async fn requests_say_who_they_are() {
     service.headers = vec![("authorization".into(), "Bearer s3cret".into())];
     let network = network(service, Wiring::default());
     let exchange = once(&network, LONG).await;
-    assert!(exchange.injected, "marked by a proxy of ours");
+    assert_eq!(
+        exchange.injected,
+        Injected::Met,
+        "marked by a proxy of ours"
+    );
     assert_eq!(exchange.result.expect("good").body, "body");
     let seen = &server.seen()[0];
     assert_eq!(seen.line, "GET /x HTTP/1.1");

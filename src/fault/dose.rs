@@ -14,6 +14,7 @@ pub(super) struct Dose {
     /// The level's `f64`, as bits.
     level: AtomicU64,
     hits: AtomicU64,
+    spared: AtomicU64,
     arrivals: AtomicU64,
 }
 
@@ -25,6 +26,7 @@ impl Dose {
             share: fault.share,
             level: AtomicU64::new(Ratio::ONE.get().to_bits()),
             hits: AtomicU64::new(0),
+            spared: AtomicU64::new(0),
             arrivals: AtomicU64::new(0),
         }
     }
@@ -78,6 +80,16 @@ impl Dose {
     /// It met one more.
     pub(super) fn hit(&self) {
         self.hits.fetch_add(1, Relaxed);
+    }
+
+    /// It could do nothing to one that it was meant for.
+    pub(super) fn spare(&self) {
+        self.spared.fetch_add(1, Relaxed);
+    }
+
+    /// To how many it could do nothing.
+    pub(super) fn spared(&self) -> u64 {
+        self.spared.load(Relaxed)
     }
 
     /// How many it met.

@@ -73,8 +73,10 @@ pub(crate) fn on_link(name: &str, effect: Effect) -> FaultPlan {
 }
 
 pub(crate) fn http_fault(name: &str, routes: &[&str], action: HttpAction) -> FaultPlan {
-    let routes = routes.iter().map(|r| r.parse().expect(r)).collect();
-    let matching = HttpMatch { routes };
+    let matching = HttpMatch {
+        routes: routes.iter().map(|r| r.parse().expect(r)).collect(),
+        ..HttpMatch::default()
+    };
     on_link(name, Effect::Http(HttpEffect { matching, action }))
 }
 

@@ -56,4 +56,10 @@ pub trait Injector: Send + Sync {
 
     /// How many requests, connections or questions it met so far, over all its injections.
     fn hits(&self) -> u64;
+
+    /// To how many of those that it was meant for it could do nothing: no body to cut off, none
+    /// that is JSON, no earlier answer.
+    fn spared(&self) -> u64 {
+        0
+    }
 }

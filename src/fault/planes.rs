@@ -19,6 +19,7 @@ use super::{
     tcp::{Link, TcpInjector},
 };
 use crate::{
+    marks::Marks,
     plan::{FaultPlan, PlacePlan, Plan},
     scenario::model::Effect,
     time::{Clock, Offset},
@@ -31,6 +32,7 @@ use crate::{
 /// fault wait for each other.
 pub struct Planes {
     visitors: Vec<Option<SocketAddr>>,
+    marks: Arc<Marks>,
     links: Vec<Arc<Link>>,
     dns: Option<Arc<DnsServer>>,
     processes: Arc<Processes>,
@@ -70,10 +72,11 @@ impl Planes {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn bind(plan: Arc<Plan>, clock: Clock) -> Result<Self, BindError> {
+        let marks = Arc::new(Marks::default());
         let mut visitors = vec![None; plan.services.len()];
         let mut links = Vec::with_capacity(plan.links.len());
         for link_plan in &plan.links {
-            let link = Link::bind(link_plan, &plan.guard)?;
+            let link = Link::bind(link_plan, &plan.guard, &marks)?;
             if link_plan.visitors
                 && let Some(slot) = visitors.get_mut(usize::from(link_plan.to.0))
             {
@@ -89,6 +92,7 @@ impl Planes {
         };
         let mut planes = Self {
             visitors,
+            marks,
             links,
             dns,
             processes: Arc::default(),
@@ -163,6 +167,12 @@ impl Planes {
     #[must_use]
     pub fn visitors(&self) -> Vec<Option<SocketAddr>> {
         self.visitors.clone()
+    }
+
+    /// What faults did to requests that got no answer; by their names.
+    #[must_use]
+    pub fn marks(&self) -> Arc<Marks> {
+        Arc::clone(&self.marks)
     }
 
     /// Where each link of the plan listens.
@@ -281,6 +291,13 @@ impl Planes {
     pub fn hits(&self, fault: usize) -> u64 {
         let slot = self.faults.get(fault);
         slot.map_or(0, |slot| slot.injector.hits())
+    }
+
+    /// To how many of those that it was meant for a fault could do nothing so far.
+    #[must_use]
+    pub fn spared(&self, fault: usize) -> u64 {
+        let slot = self.faults.get(fault);
+        slot.map_or(0, |slot| slot.injector.spared())
     }
 
     /// Takes all faults out, closes every listener and connection, and waits until all tasks have

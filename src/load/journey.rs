@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     client::{Call, Client, Exchange, Jar, RequestId, retry_after},
-    measure::{Outcome, Sample},
+    measure::{Injected, Outcome, Sample},
     plan::ServiceId,
     seed::Stream,
     time::Offset,
@@ -207,7 +207,7 @@ impl<'a, C: Client> Walk<'a, C> {
                 intended: due,
                 outcome: Outcome::NotSentBreaker,
                 first: attempt == 1,
-                injected: false,
+                injected: Injected::No,
                 response: Duration::ZERO,
                 service: None,
             });

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     client::{Client, Connections},
-    measure::{BinDelta, Latencies, Outcome, Recorder, Sample},
+    measure::{BinDelta, Injected, Latencies, Outcome, Recorder, Sample},
     time::{Clock, Offset},
 };
 
@@ -87,7 +87,7 @@ impl<C: Client> Shared<C> {
             intended: arrival.intended,
             outcome,
             first: true,
-            injected: false,
+            injected: Injected::No,
             response: self.clock.now().since(arrival.intended),
             service: None,
         });

@@ -23,6 +23,8 @@ pub struct Cell {
     pub first_attempts: u64,
     /// Attempts that a fault of ours is known to have hit.
     pub injected: u64,
+    /// Attempts that were not good, and by the doing of a fault of ours.
+    pub injected_bad: u64,
     /// Response times in microseconds, from the intended start; failures too, with their full wait.
     pub response: Latencies,
     /// Service times in microseconds, from the actual send; only what was sent.
@@ -132,6 +134,7 @@ impl Cell {
         self.counts.merge(&other.counts);
         self.first_attempts += other.first_attempts;
         self.injected += other.injected;
+        self.injected_bad += other.injected_bad;
         self.response.merge(&other.response);
         self.service.merge(&other.service);
     }
@@ -155,6 +158,9 @@ pub struct BinCell {
     /// Known to be hit by a fault of ours.
     #[serde(rename = "i", default, skip_serializing_if = "is_zero")]
     pub injected: u64,
+    /// Not good, and by the doing of a fault of ours.
+    #[serde(rename = "ib", default, skip_serializing_if = "is_zero")]
+    pub injected_bad: u64,
     /// Response times.
     #[serde(rename = "r")]
     pub response: Latencies,
@@ -194,6 +200,7 @@ impl From<BinCell> for Cell {
             counts,
             first_attempts,
             injected,
+            injected_bad,
             response,
             service,
             ..
@@ -202,6 +209,7 @@ impl From<BinCell> for Cell {
             counts,
             first_attempts,
             injected,
+            injected_bad,
             response,
             service,
         }

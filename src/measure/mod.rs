@@ -5,5 +5,5 @@ mod outcome;
 mod recorder;
 
 pub use cell::{BinCell, BinDelta, Cell, JourneyCell, Latencies};
-pub use outcome::{Outcome, OutcomeCounts};
+pub use outcome::{Injected, Outcome, OutcomeCounts};
 pub use recorder::{Recorder, Sample};

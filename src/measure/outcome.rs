@@ -152,6 +152,19 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// What is known of our own faults' part in how an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Injected {
+    /// No fault of ours is known to have met it.
+    #[default]
+    No,
+    /// One met it (held it for a while), but how it ended is the target's own doing.
+    Met,
+    /// One decided how it ended: it made or changed the answer, ended the connection, or held the
+    /// request until its time was up.
+    Made,
+}
+
 /// How many attempts ended in which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutcomeCounts([u64; Outcome::COUNT]);

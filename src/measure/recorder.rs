@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{BinCell, BinDelta, Cell, JourneyCell, Outcome};
+use super::{BinCell, BinDelta, Cell, Injected, JourneyCell, Outcome};
 use crate::{plan::SeriesId, time::Offset};
 
 /// One ended attempt.
@@ -17,8 +17,8 @@ pub struct Sample {
     pub outcome: Outcome,
     /// The first attempt of its request, not a retry.
     pub first: bool,
-    /// A fault of ours is known to have hit it.
-    pub injected: bool,
+    /// What is known of our faults' part in it.
+    pub injected: Injected,
     /// From the intended start to the end.
     pub response: Duration,
     /// From the actual send to the end; `None` when it was never sent.
@@ -62,7 +62,9 @@ impl Recorder {
         let cell = self.cell(sample.intended.bin(self.width), sample.series);
         cell.counts.add(sample.outcome, 1);
         cell.first_attempts += u64::from(sample.first);
-        cell.injected += u64::from(sample.injected);
+        cell.injected += u64::from(sample.injected != Injected::No);
+        let ours = sample.injected == Injected::Made && !sample.outcome.is_good();
+        cell.injected_bad += u64::from(ours);
         let refused = matches!(sample.outcome, Outcome::Blocked | Outcome::NotSentBreaker);
         if !sample.outcome.is_unsent_by_harness() && !refused {
             cell.response.record(sample.response);
@@ -139,6 +141,7 @@ impl BinCell {
             counts: cell.counts,
             first_attempts: cell.first_attempts,
             injected: cell.injected,
+            injected_bad: cell.injected_bad,
             response: cell.response,
             service: cell.service,
         }
@@ -151,6 +154,7 @@ impl BinCell {
             counts: self.counts,
             first_attempts: self.first_attempts,
             injected: self.injected,
+            injected_bad: self.injected_bad,
             response: self.response,
             service: self.service,
         }
@@ -201,7 +205,7 @@ mod tests {
             intended: Offset(Duration::from_millis(at_ms)),
             outcome,
             first: true,
-            injected: false,
+            injected: Injected::No,
             response: Duration::from_millis(7),
             service: Some(Duration::from_millis(5)),
         }

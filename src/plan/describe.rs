@@ -260,11 +260,7 @@ fn waits(plan: &Plan, trigger: &Trigger) -> String {
 /// What a fault does, in a few words.
 fn does(fault: &FaultPlan) -> String {
     let mut text = match &fault.effect {
-        Effect::Http(http) => match &http.action {
-            HttpAction::Status { code, .. } => format!("answered with {code}"),
-            HttpAction::Delay { delay } => format!("delayed by {}", Span(*delay)),
-            HttpAction::Hang => "never answered".to_owned(),
-        },
+        Effect::Http(http) => format!("{}{}", done_to_requests(&http.action), http.matching),
         Effect::Tcp(tcp) => match tcp {
             TcpEffect::Latency {
                 latency,
@@ -326,6 +322,24 @@ fn does(fault: &FaultPlan) -> String {
         text.push_str(&format!(", growing for {}", Span(fault.ramp)));
     }
     text
+}
+
+/// What is done to requests, in a few words.
+fn done_to_requests(action: &HttpAction) -> String {
+    match action {
+        HttpAction::Status { code, .. } => format!("answered with {code}"),
+        HttpAction::Delay(delay) => format!("delayed by {delay}"),
+        HttpAction::Hang => "never answered".to_owned(),
+        HttpAction::Close(_)
+        | HttpAction::ContentType(_)
+        | HttpAction::Json(_)
+        | HttpAction::Malformed
+        | HttpAction::RateLimit(_)
+        | HttpAction::Reset
+        | HttpAction::Slow(_)
+        | HttpAction::Stale
+        | HttpAction::Truncate(_) => action.to_string(),
+    }
 }
 
 const fn direction(stream: TcpStream) -> &'static str {

@@ -99,8 +99,8 @@ async fn readiness_is_asked_directly() {
     let mut portal = service("portal.test", 80);
     portal.at = Some(server.addr);
     let wiring = Wiring {
-        dns: None,
         visitors: vec![Some(link.addr)],
+        ..Wiring::default()
     };
     let network = Network::new(&plan(vec![portal]), wiring).expect("usable");
     let timeout = Duration::from_secs(20);

@@ -32,6 +32,7 @@ fn delta(bin: u32, good: u64) -> RunEvent {
         counts,
         first_attempts: good,
         injected: 0,
+        injected_bad: 0,
         service: response.clone(),
         response,
     };

@@ -52,6 +52,7 @@ pub async fn run(
     let wiring = Wiring {
         dns: planes.dns(),
         visitors: planes.visitors(),
+        marks: planes.marks(),
     };
     let network = Network::new(&plan, wiring).map_err(|error| setup(&error))?;
     let Opened {

@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("seed", &["units"]),
     ("time", &["units"]),
     ("guard", &[]),
+    ("marks", &["seed"]),
     ("diagnostic", &[]),
     // what others recorded: it knows nothing of what is made of it
     ("import", &["units"]),
@@ -52,7 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "client",
         &[
-            "guard", "measure", "plan", "scenario", "seed", "time", "units",
+            "guard", "marks", "measure", "plan", "scenario", "seed", "time", "units",
         ],
     ),
     (
@@ -69,7 +70,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "fault",
-        &["guard", "plan", "scenario", "seed", "time", "units"],
+        &[
+            "guard", "marks", "plan", "scenario", "seed", "time", "units",
+        ],
     ),
     ("guardian", &["time", "units"]),
     ("launch", &["guardian", "plan", "time", "units"]),

@@ -12,8 +12,8 @@ use crate::{
     },
     record::{FORMAT_VERSION, Header, Host, Record},
     scenario::model::{
-        ClientPolicy, Comparison, Edge, Effect, HttpAction, HttpEffect, HttpMatch, Limit, Measure,
-        Provenance, Spacing, Subject,
+        ClientPolicy, Comparison, Edge, Effect, HttpAction, HttpDelay, HttpEffect, HttpMatch,
+        Limit, Measure, Provenance, Spacing, Subject,
     },
     time::{Offset, Story},
     units::{Rate, Ratio},
@@ -370,9 +370,7 @@ fn plan(rate: u64) -> Plan {
             shape: crate::plan::ShapePlan::default(),
             effect: Effect::Http(HttpEffect {
                 matching: HttpMatch::default(),
-                action: HttpAction::Delay {
-                    delay: Duration::from_secs(12),
-                },
+                action: HttpAction::Delay(HttpDelay::constant(Duration::from_secs(12))),
             }),
             provenance: Provenance::default(),
         }],

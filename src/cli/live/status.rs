@@ -184,6 +184,7 @@ mod tests {
                 counts,
                 first_attempts: counts.total(),
                 injected: 0,
+                injected_bad: 0,
                 response: Latencies::default(),
                 service: Latencies::default(),
             }],

@@ -24,7 +24,7 @@ use crate::{
         exchange::{Answer, Call},
         failure,
     },
-    measure::Outcome,
+    measure::{Injected, Outcome},
     scenario::model::Method,
 };
 
@@ -129,7 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
         };
         self.open = result.is_ok() && work.is_written() && work.decoder.is_reusable();
         let (head, body) = work.decoder.into_parts();
-        let injected = head.as_ref().is_some_and(|head| head.injected);
+        let injected = head.as_ref().map_or(Injected::No, |head| head.injected);
         let result = result.and_then(|()| {
             let head = head.ok_or(Outcome::Protocol)?;
             Ok(Answer {

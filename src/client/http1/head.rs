@@ -5,7 +5,10 @@ use std::mem::MaybeUninit;
 use hyper::header::{DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE};
 
 use super::{Malformed, decode::Wanted};
-use crate::client::exchange::FAULT_HEADER;
+use crate::{
+    client::exchange::{FAULT_HEADER, MADE_HEADER},
+    measure::Injected,
+};
 
 /// So many fields may a head have; as many as hyper allows.
 const FIELDS: usize = 100;
@@ -31,7 +34,7 @@ pub(super) struct Head {
     /// Whether the server is willing to answer another request on the connection.
     pub(super) keep_alive: bool,
     /// It bears the mark of a fault of ours.
-    pub(super) injected: bool,
+    pub(super) injected: Injected,
     /// All fields if they are wanted, else only those that tell a client what to do next.
     pub(super) headers: HeaderMap,
 }
@@ -46,7 +49,7 @@ struct Fields {
     chunked_twice: bool,
     close: bool,
     keep_alive: bool,
-    injected: bool,
+    injected: Injected,
 }
 
 impl Head {
@@ -124,7 +127,10 @@ impl Fields {
                     };
                 }
             }
-            14 if name.eq_ignore_ascii_case(FAULT_HEADER) => self.injected = true,
+            13 if name.eq_ignore_ascii_case(MADE_HEADER) => self.injected = Injected::Made,
+            14 if name.eq_ignore_ascii_case(FAULT_HEADER) && self.injected == Injected::No => {
+                self.injected = Injected::Met;
+            }
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
                 for coding in list(value) {
                     let chunked = coding.eq_ignore_ascii_case(b"chunked");

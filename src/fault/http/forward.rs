@@ -10,7 +10,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{Either, Empty};
 use hyper::{
     Request, Response, Uri, Version,
     body::{Body, Frame, Incoming, SizeHint},
@@ -19,7 +18,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 
-use super::hop;
+use super::{ask::Asking, hop};
 use crate::{
     fault::tcp::{Fate, dial},
     guard::Guard,
@@ -34,9 +33,9 @@ pub(super) enum Hangup {
     Dial(#[from] io::Error),
     #[error("the upstream failed: {0}")]
     Upstream(#[from] hyper::Error),
+    #[error("a fault ended the connection")]
+    Fault,
 }
-
-type Outgoing = Either<Incoming, Empty<Bytes>>;
 
 /// The way of one client connection to the upstream: one connection, kept alive between requests.
 /// No task drives it: it moves when the request or response that uses it does, and ends when that
@@ -66,7 +65,7 @@ impl Upstream {
     /// When there is no response; the client must then see its connection end.
     pub(super) async fn forward(
         &self,
-        request: Request<Incoming>,
+        request: Request<Asking>,
     ) -> Result<Response<Honest>, Hangup> {
         match self.send(self.prepare(request)).await {
             Ok((mut response, line)) => {
@@ -85,8 +84,7 @@ impl Upstream {
     }
 
     /// Makes a request fit for the next hop; host, target and end-to-end fields stay.
-    fn prepare(&self, request: Request<Incoming>) -> Request<Outgoing> {
-        let mut request = request.map(Either::Left);
+    fn prepare(&self, mut request: Request<Asking>) -> Request<Asking> {
         hop::strip(request.headers_mut());
         *request.version_mut() = Version::HTTP_11;
         // HTTP/1.0 may come without, HTTP/1.1 must not go without (RFC 9110 section 7.2)
@@ -108,7 +106,7 @@ impl Upstream {
     /// is idempotent, without a body, and not a byte came back (RFC 9112 section 9.3.1).
     async fn send(
         &self,
-        mut request: Request<Outgoing>,
+        mut request: Request<Asking>,
     ) -> Result<(Response<Incoming>, Line), Hangup> {
         let kept = lock(&self.idle).take();
         if let Some(mut line) = kept
@@ -141,12 +139,12 @@ fn lock(idle: &Idle) -> MutexGuard<'_, Option<Line>> {
 }
 
 /// The same request once more, if it may be sent twice (RFC 9110 section 9.2.2).
-fn replay(request: &mut Request<Outgoing>) -> Option<Request<Outgoing>> {
+fn replay(request: &mut Request<Asking>) -> Option<Request<Asking>> {
     let method = request.method();
     if !method.is_idempotent() || !request.body().is_end_stream() {
         return None;
     }
-    let mut again = Request::new(Either::Right(Empty::new()));
+    let mut again = Request::new(Asking::Nothing);
     *again.method_mut() = method.clone();
     *again.uri_mut() = request.uri().clone();
     *again.headers_mut() = request.headers().clone();
@@ -176,7 +174,7 @@ impl Hangup {
     /// as a client can tell behind a link.
     fn is_reset(&self) -> bool {
         match self {
-            Self::ClientGone => false,
+            Self::ClientGone | Self::Fault => false,
             Self::Dial(_) => true,
             Self::Upstream(error) => is_reset(error),
         }
@@ -185,7 +183,7 @@ impl Hangup {
 
 /// A connection to the upstream.
 struct Line {
-    sender: http1::SendRequest<Outgoing>,
+    sender: http1::SendRequest<Asking>,
     /// What moves its bytes; `None` when it has ended.
     driver: Option<Driver>,
 }
@@ -212,8 +210,8 @@ impl Line {
 
     async fn send(
         &mut self,
-        request: Request<Outgoing>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Outgoing>>> {
+        request: Request<Asking>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Asking>>> {
         drive(&mut self.driver, self.sender.try_send_request(request)).await
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{
     Proxy,
-    rules::{Action, Rule},
+    rules::{Action, Matcher, Rule},
 };
 use crate::{
     fault::{
@@ -15,18 +15,18 @@ use crate::{
         dose::Dose,
         tcp::{Link, look},
     },
-    scenario::model::{HttpEffect, RoutePattern},
+    scenario::model::HttpEffect,
     units::Ratio,
 };
 
-/// An HTTP fault on a link. `share` is a share of the requests that its routes mean; a level
-/// scales it.
+/// An HTTP fault on a link. `share` is a share of the requests that its conditions mean, or of the
+/// people who send them; a level scales it.
 #[derive(Debug)]
 pub(in crate::fault) struct HttpInjector {
     link: Arc<Link>,
     proxy: Arc<Proxy>,
     dose: Arc<Dose>,
-    routes: Arc<[RoutePattern]>,
+    matcher: Arc<Matcher>,
     action: Action,
     rule: Mutex<Option<Arc<Rule>>>,
 }
@@ -35,7 +35,8 @@ impl HttpInjector {
     /// Prepares a fault.
     ///
     /// # Errors
-    /// What cannot be carried out: an impossible status or header, or a link of mere bytes.
+    /// What cannot be carried out: an impossible status, header, pattern or path, or a link of mere
+    /// bytes.
     pub(in crate::fault) fn prepare(
         link: Arc<Link>,
         dose: Arc<Dose>,
@@ -45,12 +46,17 @@ impl HttpInjector {
             .http()
             .cloned()
             .ok_or_else(|| format!("link `{}` does not understand HTTP", link.name()))?;
+        let matcher = Arc::new(Matcher::prepare(&effect.matching)?);
+        let action = Action::prepare(effect, dose.seed())?;
+        if let Some(copies) = action.copies() {
+            proxy.keep_copies(Arc::clone(&matcher), Arc::clone(copies));
+        }
         Ok(Self {
             link,
             proxy,
             dose,
-            routes: effect.matching.routes.clone().into(),
-            action: Action::prepare(effect)?,
+            matcher,
+            action,
             rule: Mutex::new(None),
         })
     }
@@ -58,17 +64,25 @@ impl HttpInjector {
     fn rule(&self) -> std::sync::MutexGuard<'_, Option<Arc<Rule>>> {
         self.rule.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn freeze_copies(&self, frozen: bool) {
+        if let Some(copies) = self.action.copies() {
+            copies.freeze(frozen);
+        }
+    }
 }
 
 #[async_trait]
 impl Injector for HttpInjector {
     async fn inject(&self, level: Ratio) -> Result<(), FaultError> {
         self.dose.set_level(level);
-        let rule = Arc::new(Rule {
-            dose: Arc::clone(&self.dose),
-            routes: Arc::clone(&self.routes),
-            action: self.action.clone(),
-        });
+        self.action.renew();
+        self.freeze_copies(true);
+        let rule = Arc::new(Rule::new(
+            Arc::clone(&self.dose),
+            Arc::clone(&self.matcher),
+            self.action.clone(),
+        ));
         *self.rule() = Some(Arc::clone(&rule));
         self.proxy.rules.post(rule);
         Ok(())
@@ -84,6 +98,7 @@ impl Injector for HttpInjector {
             return Ok(Removal::verified("it was not in force"));
         };
         self.proxy.rules.take_down(&rule);
+        self.freeze_copies(false);
         let left = Board::let_go(&rule).await;
         if left > 0 {
             let detail = format!("{left} requests are still held by it");
@@ -94,5 +109,9 @@ impl Injector for HttpInjector {
 
     fn hits(&self) -> u64 {
         self.dose.hits()
+    }
+
+    fn spared(&self) -> u64 {
+        self.dose.spared()
     }
 }

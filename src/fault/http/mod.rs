@@ -1,7 +1,8 @@
 //! The HTTP plane: per-request rules in front of a faithful forwarder.
 //!
 //! ```text
-//!   relay ──> hyper server ──> rules: held? late? answered? ──> forward ──> upstream
+//!   relay ──> hyper server ──> rules: held? late? answered? ended? ──> forward ──> upstream
+//!                    <────────── shape: edited? cut off? slow? <──────────
 //! ```
 //!
 //! What no rule meets passes as it came: bodies byte by byte, streamed; only the hop-by-hop fields
@@ -11,11 +12,18 @@
 //! cancelled at the upstream. Protocol upgrades and CONNECT are not passed on; a request that is not
 //! HTTP at all is the one thing that is answered (400) without being asked to.
 
+mod ask;
+mod body;
+mod copies;
 mod forward;
 mod hop;
 mod injector;
+mod json;
+mod pace;
 mod proxy;
 mod rules;
+mod shape;
+mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,11 @@
 //! The proxy of one link: takes requests, asks the rules, answers or forwards.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, PoisonError, RwLock, Weak},
+};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Either, Full};
 use hyper::{
     Request, Response,
     body::{Body, Incoming},
@@ -17,47 +19,111 @@ use tokio::{
 };
 
 use super::{
-    forward::{Hangup, Honest, Upstream},
-    rules::{Rule, Step, meet, step},
+    ask::Asking,
+    body::Outbound,
+    copies::{Copies, Copying},
+    forward::{Hangup, Upstream},
+    rules::{Change, Ending, Matcher, Rule, Seen, Step, meet, step},
+    shape::{Shaped, shape},
+    wire::{Watched, Wire},
 };
 use crate::{
-    fault::{board::Board, tcp::Fate},
+    fault::{
+        board::{Board, Posted},
+        tcp::Fate,
+    },
     guard::Guard,
+    marks::{Marks, Touch},
 };
 
 /// Says which request of our own clients this is.
 const REQUEST_ID: HeaderName = HeaderName::from_static("brownout-request");
-/// Says which faults answered or delayed a request.
+/// Says which faults answered, delayed or changed an answer.
 const FAULT: HeaderName = HeaderName::from_static("brownout-fault");
+/// Says which of them made or changed it: what is wrong with it is their doing, and not the
+/// target's.
+const MADE: HeaderName = HeaderName::from_static("brownout-made");
 /// How much of a body is read before the proxy answers by itself, so that the connection can be
 /// used again.
 const BODY_READ_MOST: usize = 64 << 10;
-
-/// What is sent back: an answer of ours, or the upstream's.
-type Answered = Response<Either<Full<Bytes>, Honest>>;
 
 /// The HTTP side of a link.
 #[derive(Debug)]
 pub(in crate::fault) struct Proxy {
     upstream: SocketAddr,
     guard: Guard,
+    marks: Arc<Marks>,
     pub(super) rules: Board<Rule>,
+    /// Copies that are kept for faults to come, and of which requests.
+    copies: RwLock<Vec<(Arc<Matcher>, Arc<Copies>)>>,
+}
+
+/// One client connection.
+struct Visit<'a> {
+    upstream: Upstream,
+    fate: &'a Fate,
+    wire: Arc<Wire>,
+    from: IpAddr,
+}
+
+/// What is known of a request after the rules had their say.
+struct Held {
+    /// The faults that kept it waiting.
+    late: Vec<HeaderValue>,
+    next: Next,
+}
+
+enum Next {
+    /// Answered by a fault.
+    Answer(Response<Bytes>, String),
+    /// Ended by a fault.
+    End(Ending),
+    /// To be forwarded, and its answer changed.
+    Forward(Vec<(Weak<Rule>, Change)>),
+}
+
+impl Held {
+    const fn free() -> Self {
+        Self {
+            late: Vec::new(),
+            next: Next::Forward(Vec::new()),
+        }
+    }
 }
 
 impl Proxy {
-    pub(in crate::fault) fn new(upstream: SocketAddr, guard: Guard) -> Self {
+    pub(in crate::fault) fn new(upstream: SocketAddr, guard: Guard, marks: Arc<Marks>) -> Self {
         Self {
             upstream,
             guard,
+            marks,
             rules: Board::default(),
+            copies: RwLock::default(),
         }
+    }
+
+    /// Keeps copies of answers to requests that the conditions mean, from now on.
+    pub(super) fn keep_copies(&self, matcher: Arc<Matcher>, copies: Arc<Copies>) {
+        let mut kept = self.copies.write().unwrap_or_else(PoisonError::into_inner);
+        kept.push((matcher, copies));
     }
 
     /// Serves one client connection. Everything that it starts ends with this future: the
     /// connection to the upstream too, so that a client that goes away cancels its request there.
-    pub(in crate::fault) async fn serve(&self, client: DuplexStream, fate: &Arc<Fate>) {
-        let upstream = Upstream::new(self.upstream, self.guard.clone(), Arc::clone(fate));
-        let service = service_fn(|request| self.handle(request, &upstream, fate));
+    pub(in crate::fault) async fn serve(
+        &self,
+        client: DuplexStream,
+        from: SocketAddr,
+        fate: &Arc<Fate>,
+    ) {
+        let (client, wire) = Watched::new(client);
+        let visit = Visit {
+            upstream: Upstream::new(self.upstream, self.guard.clone(), Arc::clone(fate)),
+            fate,
+            wire,
+            from: from.ip(),
+        };
+        let service = service_fn(|request| self.handle(request, &visit));
         let connection = hyper::server::conn::http1::Builder::new()
             .preserve_header_case(true)
             .auto_date_header(false)
@@ -70,84 +136,175 @@ impl Proxy {
     async fn handle(
         &self,
         request: Request<Incoming>,
-        upstream: &Upstream,
-        fate: &Fate,
-    ) -> Result<Answered, Hangup> {
+        visit: &Visit<'_>,
+    ) -> Result<Response<Outbound>, Hangup> {
         tokio::select! {
             biased;
             // hyper alone would not see it while a request's body is unread
-            () = fate.gone.cancelled() => Err(Hangup::ClientGone),
-            answered = self.answer(request, upstream) => answered,
+            () = visit.fate.gone.cancelled() => Err(Hangup::ClientGone),
+            answered = self.answer(request.map(Asking::Coming), visit) => answered,
         }
     }
 
     async fn answer(
         &self,
-        request: Request<Incoming>,
-        upstream: &Upstream,
-    ) -> Result<Answered, Hangup> {
-        let (marks, ours) = self.hold(&request).await;
-        let mut response = match ours {
-            Some(response) => {
+        mut request: Request<Asking>,
+        visit: &Visit<'_>,
+    ) -> Result<Response<Outbound>, Hangup> {
+        let id = request.headers().get(REQUEST_ID).cloned();
+        let id = id.as_ref().and_then(|id| id.to_str().ok());
+        let Held { late, next } = self.hold(&mut request, id, visit).await;
+        let (mut response, made) = match next {
+            Next::Answer(response, fault) => {
                 read_some(request.into_body()).await;
-                response.map(|body| Either::Left(Full::new(body)))
+                (response.map(Outbound::ours), vec![fault])
             }
-            None => upstream.forward(request).await?.map(Either::Right),
+            Next::End(ending) => {
+                if let Some(id) = id {
+                    self.marks.note(id, Touch::Ended);
+                }
+                if ending == Ending::Reset {
+                    visit.fate.reset();
+                }
+                return Err(Hangup::Fault);
+            }
+            Next::Forward(changes) => {
+                let copying = self.copying(&request, visit);
+                let response = visit.upstream.forward(request).await?;
+                let Shaped { mut response, by } =
+                    shape(response, changes, &self.rules, &visit.wire).await;
+                if let Some((copies, target)) = copying
+                    && by.is_empty()
+                    && copies.wants("GET", response.status())
+                {
+                    let copying = Copying::new(copies, target, &response);
+                    response.body_mut().copy(copying);
+                }
+                (response, by)
+            }
         };
+        let mut marks = late;
+        for fault in &made {
+            add_mark(&mut marks, fault);
+        }
+        if let (Some(id), false) = (id, marks.is_empty()) {
+            // the answer tells
+            self.marks.take(id);
+        }
         for mark in marks {
             response.headers_mut().append(FAULT, mark);
+        }
+        for fault in made {
+            if let Ok(mark) = HeaderValue::from_str(&fault) {
+                response.headers_mut().append(MADE, mark);
+            }
         }
         Ok(response)
     }
 
-    /// Keeps a request for as long as rules want it; the marks that its response must bear, and the
-    /// response if a rule gives it.
+    /// Keeps a request for as long as rules want it; which faults did, and what happens then.
     async fn hold(
         &self,
-        request: &Request<Incoming>,
-    ) -> (Vec<HeaderValue>, Option<Response<Bytes>>) {
+        request: &mut Request<Asking>,
+        id: Option<&str>,
+        visit: &Visit<'_>,
+    ) -> Held {
         let posted = self.rules.snapshot();
         if posted.is_empty() {
-            return (Vec::new(), None);
+            return Held::free();
         }
         let arrived = Instant::now();
-        let id = request
-            .headers()
-            .get(REQUEST_ID)
-            .and_then(|id| id.to_str().ok());
-        let mut met = meet(&posted, request.method().as_str(), request.uri().path(), id);
+        let mut met = met(&posted, request, id, visit, arrived).await;
         drop(posted);
         if met.is_empty() {
-            return (Vec::new(), None);
+            return Held::free();
         }
         let mut changes = self.rules.subscribe();
-        let mut marks = Vec::new();
+        let mut late = Vec::new();
         loop {
             let posted = changes.borrow_and_update().clone();
             let next = step(&mut met, &posted, arrived, Instant::now());
             drop(posted);
-            match next {
-                Step::Forward => return (marks, None),
+            let due = match next {
+                Step::Wait(due) => due,
+                Step::Forward(changes) => {
+                    let next = Next::Forward(changes);
+                    return Held { late, next };
+                }
                 Step::Answer(answer, fault) => {
-                    add_mark(&mut marks, &fault);
-                    return (marks, Some(answer.response()));
+                    let next = Next::Answer(answer, fault);
+                    return Held { late, next };
                 }
-                Step::Wait(due) => {
-                    for rule in &met {
-                        if rule.action.waits() {
-                            add_mark(&mut marks, rule.dose.name());
-                        }
-                    }
-                    tokio::select! {
-                        () = until(due) => {}
-                        changed = changes.changed() => if changed.is_err() {
-                            return (marks, None);
-                        },
-                    }
+                Step::End(ending) => {
+                    let next = Next::End(ending);
+                    return Held { late, next };
                 }
+            };
+            for met in met.iter().filter(|met| met.waits()) {
+                add_mark(&mut late, met.rule.dose.name());
+            }
+            if let Some(id) = id {
+                self.marks.note(id, Touch::Held);
+            }
+            tokio::select! {
+                () = until(due) => {}
+                changed = changes.changed() => if changed.is_err() {
+                    return Held::free();
+                },
             }
         }
     }
+
+    /// Where a copy of the answer belongs, if one is wanted.
+    fn copying(
+        &self,
+        request: &Request<Asking>,
+        visit: &Visit<'_>,
+    ) -> Option<(Arc<Copies>, String)> {
+        let kept = self.copies.read().unwrap_or_else(PoisonError::into_inner);
+        if kept.is_empty() {
+            return None;
+        }
+        let seen = seen(request, None, visit);
+        let wanted = kept.iter().find(|(matcher, copies)| {
+            copies.wants(seen.method, hyper::StatusCode::OK) && matcher.means_head(&seen)
+        });
+        wanted.map(|(_, copies)| (Arc::clone(copies), seen.target.to_owned()))
+    }
+}
+
+/// What rules see of a request.
+fn seen<'a>(request: &'a Request<Asking>, id: Option<&'a str>, visit: &Visit<'_>) -> Seen<'a> {
+    let uri = request.uri();
+    Seen {
+        method: request.method().as_str(),
+        path: uri.path(),
+        query: uri.query().unwrap_or_default(),
+        target: uri.path_and_query().map_or("/", |target| target.as_str()),
+        headers: request.headers(),
+        json: None,
+        from: visit.from,
+        id,
+    }
+}
+
+/// The rules that a request meets. Its body is looked into only when that decides.
+async fn met(
+    posted: &Posted<Rule>,
+    request: &mut Request<Asking>,
+    id: Option<&str>,
+    visit: &Visit<'_>,
+    now: Instant,
+) -> Vec<super::rules::Met> {
+    let asked = seen(request, id, visit);
+    let json = if posted.iter().any(|rule| rule.wants_body(&asked)) {
+        request.body_mut().look().await
+    } else {
+        None
+    };
+    let mut seen = seen(request, id, visit);
+    seen.json = json.as_ref();
+    meet(posted, &seen, now)
 }
 
 /// Each fault is named once; a name that no header can bear (none is) would go unnamed.
@@ -167,10 +324,11 @@ async fn until(due: Option<Instant>) {
 }
 
 /// Reads a body's begin and forgets it; a longer one makes hyper close the connection.
-async fn read_some(mut body: Incoming) {
+async fn read_some(mut body: Asking) {
     let mut read = 0;
     while read < BODY_READ_MOST && !body.is_end_stream() {
-        match body.frame().await {
+        let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx));
+        match frame.await {
             Some(Ok(frame)) => read += frame.data_ref().map_or(0, Bytes::len),
             Some(Err(_)) | None => return,
         }

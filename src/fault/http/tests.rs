@@ -1,5 +1,7 @@
 //! The HTTP plane on real sockets.
 
+mod effects;
+
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -20,7 +22,7 @@ use crate::{
             read_out, sharing,
         },
     },
-    scenario::model::{Effect, HttpAction, TcpEffect, TcpStream as TcpStreamDirection},
+    scenario::model::{Effect, HttpAction, HttpDelay, TcpEffect, TcpStream as TcpStreamDirection},
     seed::Seed,
     units::Ratio,
 };
@@ -34,9 +36,7 @@ fn status(code: u16) -> HttpAction {
 }
 
 const fn delay(millis: u64) -> HttpAction {
-    HttpAction::Delay {
-        delay: Duration::from_millis(millis),
-    }
+    HttpAction::Delay(HttpDelay::constant(Duration::from_millis(millis)))
 }
 
 /// A body of unknown length, sent in these pieces.

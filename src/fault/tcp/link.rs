@@ -13,6 +13,7 @@ use super::{
 use crate::{
     fault::{BindError, http::Proxy},
     guard::Guard,
+    marks::Marks,
     plan::LinkPlan,
 };
 
@@ -95,7 +96,11 @@ impl Link {
     ///
     /// # Errors
     /// When the address is taken, or the upstream lies outside the guard.
-    pub(in crate::fault) fn bind(plan: &LinkPlan, guard: &Guard) -> Result<Self, BindError> {
+    pub(in crate::fault) fn bind(
+        plan: &LinkPlan,
+        guard: &Guard,
+        marks: &Arc<Marks>,
+    ) -> Result<Self, BindError> {
         guard
             .check(plan.upstream)
             .map_err(|source| BindError::Forbidden {
@@ -109,7 +114,7 @@ impl Link {
         })?;
         let http = plan
             .http
-            .then(|| Arc::new(Proxy::new(plan.upstream, guard.clone())));
+            .then(|| Arc::new(Proxy::new(plan.upstream, guard.clone(), Arc::clone(marks))));
         let core = Arc::new(Core::new(plan, guard, http));
         let session = Session::start(&core, listener);
         Ok(Self {

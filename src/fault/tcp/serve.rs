@@ -125,7 +125,7 @@ pub(super) async fn accept(
         connections.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = serve(&core, client, number) => {}
+                () = serve(&core, client, from, number) => {}
             }
         });
     }
@@ -133,7 +133,7 @@ pub(super) async fn accept(
 
 /// Serves one connection until it ends, and passes on how it ended: what the upstream does to us
 /// (refuse, reset, close) the client sees as reset or close, never as an answer of our making.
-async fn serve(core: &Core, mut client: TcpStream, number: u64) {
+async fn serve(core: &Core, mut client: TcpStream, from: SocketAddr, number: u64) {
     // without it a small answer could wait 40 ms for a delayed acknowledgement
     let _ = client.set_nodelay(true);
     let place = Place {
@@ -147,7 +147,7 @@ async fn serve(core: &Core, mut client: TcpStream, number: u64) {
         let fate = Arc::new(Fate::default());
         let (mut near, far) = tokio::io::duplex(DUPLEX);
         let visit = async {
-            proxy.serve(far, &fate).await;
+            proxy.serve(far, from, &fate).await;
             std::future::pending::<Infallible>().await
         };
         tokio::select! {

@@ -433,7 +433,7 @@ fn build_story(case: &mut Case) {
         Some(Until::For(minutes(35))),
         Effect::Http(HttpEffect {
             matching: HttpMatch::default(),
-            action: HttpAction::Delay { delay: seconds(12) },
+            action: HttpAction::Delay(HttpDelay::constant(seconds(12))),
         }),
     );
     sms_late.provenance = Provenance {

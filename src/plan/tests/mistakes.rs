@@ -22,7 +22,7 @@ fn one(spoil: impl FnOnce(&mut Case), expected: &str, hint: &str) {
 fn delay() -> Effect {
     Effect::Http(HttpEffect {
         matching: HttpMatch::default(),
-        action: HttpAction::Delay { delay: seconds(1) },
+        action: HttpAction::Delay(HttpDelay::constant(seconds(1))),
     })
 }
 

@@ -23,8 +23,9 @@ pub use demand::{
     RecordedTraffic, ReplayLog, Spacing, Traffic,
 };
 pub use effect::{
-    DnsEffect, Effect, ExecEffect, HttpAction, HttpEffect, HttpMatch, ProcessEffect, TcpEffect,
-    TcpStream,
+    Cut, DnsEffect, Effect, ExecEffect, FieldMatch, HttpAction, HttpClose, HttpDelay, HttpEffect,
+    HttpMatch, JsonEdit, JsonMatch, Person, ProcessEffect, RateLimit, RateWindow, Spread,
+    TcpEffect, TcpStream, Wanted,
 };
 pub use fault::{Fault, FaultPlace, Until};
 pub use journey::{

@@ -125,7 +125,7 @@ pub(crate) fn header_value(node: &Spanned<Node>, value: &str, mistakes: &mut Mis
 }
 
 /// A regular expression.
-fn regex(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<String> {
+pub(super) fn regex(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<String> {
     let text = mistakes.text(node, "a regular expression")?;
     match valid_regex(text.value) {
         Ok(()) => Some(text.value.to_owned()),

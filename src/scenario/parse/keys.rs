@@ -229,12 +229,67 @@ pub(super) const HTTP: Table = Table {
     what: "an http effect",
     keys: &[
         may("status"),
-        may("delay"),
-        may("hang"),
         may("headers"),
         may("body"),
+        may("delay"),
+        may("hang"),
+        may("reset"),
+        may("close"),
+        may("truncate"),
+        may("slow"),
+        may("json"),
+        may("malformed"),
+        may("content_type"),
+        may("stale"),
+        may("rate_limit"),
         may("routes"),
+        may("match"),
+        may("every"),
+        may("first"),
+        may("sticky"),
     ],
+};
+
+pub(super) const HTTP_DELAY: Table = Table {
+    name: "http_delay",
+    what: "a delay that is drawn",
+    keys: &[may("mean"), may("deviation"), may("p50"), may("p99")],
+};
+
+pub(super) const HTTP_JSON: Table = Table {
+    name: "http_json",
+    what: "changes of JSON",
+    keys: &[may("set"), may("replace"), may("remove")],
+};
+
+pub(super) const HTTP_RATE_LIMIT: Table = Table {
+    name: "http_rate_limit",
+    what: "a rate limit",
+    keys: &[
+        may("status"),
+        may("retry_after"),
+        may("limit"),
+        may("per"),
+        may("by"),
+    ],
+};
+
+pub(super) const HTTP_MATCH: Table = Table {
+    name: "http_match",
+    what: "a choice of requests",
+    keys: &[may("method"), may("header"), may("query"), may("json")],
+};
+
+pub(super) const HTTP_PATTERN: Table = Table {
+    name: "http_pattern",
+    what: "what a value is like",
+    keys: &[needs("matches")],
+};
+
+pub(super) const PERSON: Table = Table {
+    name: "person",
+    what: "what tells people apart",
+    keys: &[may("header"), may("cookie")],
 };
 
 pub(super) const TCP: Table = Table {
@@ -297,6 +352,12 @@ pub(crate) const ALL: &[&Table] = &[
     &FAULT,
     &FLAP,
     &HTTP,
+    &HTTP_DELAY,
+    &HTTP_JSON,
+    &HTTP_RATE_LIMIT,
+    &HTTP_MATCH,
+    &HTTP_PATTERN,
+    &PERSON,
     &TCP,
     &EXEC,
     &MEASURE,

@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::client::http1::head::{Framing, Head};
+use crate::{
+    client::http1::head::{Framing, Head},
+    measure::Injected,
+};
 
 fn read(text: &str) -> Result<(u16, Framing, bool), Malformed> {
     let (head, length) = Head::read(text.as_bytes(), GET)?.expect("complete");
@@ -131,7 +134,7 @@ fn the_mark_of_a_fault_and_what_steers_a_client_are_always_found() {
         let (head, _) = Head::read(text.as_bytes(), wanted)
             .expect("right")
             .expect("complete");
-        assert!(head.injected);
+        assert_eq!(head.injected, Injected::Met);
         assert_eq!(head.headers.len(), fields);
         assert_eq!(head.headers["retry-after"], "3");
         assert_eq!(head.headers.get_all("set-cookie").iter().count(), 2);

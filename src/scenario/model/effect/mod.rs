@@ -11,7 +11,10 @@ mod tcp;
 pub use self::{
     dns::DnsEffect,
     exec::ExecEffect,
-    http::{HttpAction, HttpEffect, HttpMatch},
+    http::{
+        Cut, FieldMatch, HttpAction, HttpClose, HttpDelay, HttpEffect, HttpMatch, JsonEdit,
+        JsonMatch, Person, RateLimit, RateWindow, Spread, Wanted,
+    },
     process::ProcessEffect,
     tcp::{TcpEffect, TcpStream},
 };
