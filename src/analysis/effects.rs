@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     plan::{FaultPlan, PlacePlan, Plan},
-    scenario::model::{DnsEffect, Effect, ProcessEffect, TcpEffect, TcpStream},
+    scenario::model::{Effect, ProcessEffect, TcpEffect, TcpStream},
     units::{Ratio, Span},
 };
 
@@ -13,7 +13,7 @@ pub(crate) fn describe(fault: &FaultPlan) -> String {
     let mut text = match &fault.effect {
         Effect::Http(effect) => format!("http: {}{}", effect.action, effect.matching),
         Effect::Tcp(effect) => tcp(effect),
-        Effect::Dns(effect) => format!("dns: {}", dns(*effect)),
+        Effect::Dns(effect) => format!("dns: {effect}"),
         Effect::Process(ProcessEffect::Kill) => "process: kill".to_owned(),
         Effect::Process(ProcessEffect::Pause) => "process: pause".to_owned(),
         Effect::Exec(exec) => format!("exec: {}", exec.inject.join(" ")),
@@ -66,25 +66,22 @@ fn tcp(effect: &TcpEffect) -> String {
     }
 }
 
-const fn dns(effect: DnsEffect) -> &'static str {
-    match effect {
-        DnsEffect::Servfail => "servfail",
-        DnsEffect::Nxdomain => "nxdomain",
-        DnsEffect::Refused => "refused",
-        DnsEffect::NoData => "no data",
-        DnsEffect::Drop => "drop",
-    }
-}
-
 /// For how long caches may hide a DNS fault, or keep it: the TTL of its zone, as far as it is
-/// ours; `None` for other faults and foreign names.
+/// ours, or the longer one that the fault itself gives out; `None` for other faults, and for
+/// foreign names whose TTL nobody told.
 pub(crate) fn dns_ttl(plan: &Plan, fault: &FaultPlan) -> Option<Duration> {
     let PlacePlan::Dns { name, .. } = &fault.place else {
         return None;
+    };
+    let given_out = if let Effect::Dns(effect) = &fault.effect {
+        effect.ttl
+    } else {
+        None
     };
     plan.zones
         .iter()
         .filter(|zone| *name == zone.name || name.ends_with(&format!(".{}", zone.name)))
         .map(|zone| zone.ttl)
+        .chain(given_out)
         .max()
 }

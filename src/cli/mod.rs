@@ -2,6 +2,7 @@
 //! it alone may print, exit, or name clap and miette's report types.
 
 mod check;
+mod dns;
 mod exit;
 mod files;
 mod guardian;
@@ -43,6 +44,7 @@ enum Command {
     Heal(heal::Args),
     Schema(schema::Args),
     Stage(stage::Args),
+    Dns(dns::Args),
     Completions(Completions),
     #[command(hide = true)]
     Guardian(guardian::Args),
@@ -80,6 +82,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Heal(args) => heal::main(&args),
         Command::Schema(args) => schema::main(&args),
         Command::Stage(args) => stage::main(args),
+        Command::Dns(args) => dns::main(&args),
         Command::Completions(args) => completions(args.shell),
         Command::Guardian(args) => guardian::main(&args),
     };

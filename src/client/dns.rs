@@ -1,9 +1,11 @@
-//! One question to a DNS server, over UDP, and over TCP when the answer was cut (RFC 1035 section
-//! 4.2, RFC 7766).
+//! One question to DNS servers in turn, as a stub resolver asks: over UDP, and over TCP when the
+//! answer was cut (RFC 1035 section 4.2, RFC 7766).
 
 use std::{
+    future::poll_fn,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    task::Poll,
     time::Duration,
 };
 
@@ -12,7 +14,7 @@ use hickory_proto::{
     rr::{Name, RData, RecordType},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, ReadBuf},
     net::{TcpStream, UdpSocket},
     time::{Instant, timeout, timeout_at},
 };
@@ -20,8 +22,11 @@ use tokio::{
 use super::failure;
 use crate::measure::Outcome;
 
-/// An unanswered datagram is sent again after this time.
-const RETRANSMIT: Duration = Duration::from_secs(1);
+/// A server that has not answered in this time is passed over for the next; the only one is asked
+/// again.
+const TRY: Duration = Duration::from_secs(1);
+/// Longest answer over UDP that is read.
+const LONGEST: usize = 4096;
 /// How long a negative answer without SOA is kept: not at all.
 const NO_SOA: u32 = 0;
 
@@ -38,9 +43,13 @@ pub(super) enum Reply {
     Failed(Outcome),
 }
 
-/// Asks `server` for the addresses of `name` of one family. `id` should be unpredictable.
+/// Asks `servers` for the addresses of `name` of one family. `id` should be unpredictable.
+///
+/// Each is asked in its turn, and the first that knows decides, were its answer late. One that
+/// fails (SERVFAIL, REFUSED) is passed over as well; when every server was asked and some have
+/// failed, the last failure is the answer. The silent ones are asked again until the deadline.
 pub(super) async fn ask(
-    server: SocketAddr,
+    servers: &[SocketAddr],
     name: &Name,
     family: RecordType,
     id: u16,
@@ -53,46 +62,116 @@ pub(super) async fn ask(
     let Ok(bytes) = question.to_vec() else {
         return Reply::Failed(Outcome::DnsOther);
     };
-    let answer = match timeout_at(deadline, over_udp(server, &bytes, &question)).await {
-        Ok(Ok(answer)) if answer.metadata.truncation => {
-            match timeout_at(deadline, over_tcp(server, &bytes, &question)).await {
-                Ok(answer) => answer,
-                Err(_) => return Reply::Failed(Outcome::DnsTimeout),
-            }
-        }
-        Ok(answer) => answer,
-        Err(_) => return Reply::Failed(Outcome::DnsTimeout),
+    let asking = Asking {
+        servers,
+        question: &question,
+        bytes: &bytes,
+        family,
     };
-    match answer {
-        Ok(answer) => read(&answer, family),
-        Err(error) => Reply::Failed(failure::of_exhaustion(&error).unwrap_or(Outcome::DnsOther)),
+    match timeout_at(deadline, asking.in_turn()).await {
+        Ok(reply) => reply,
+        Err(_) => Reply::Failed(Outcome::DnsTimeout),
     }
 }
 
-async fn over_udp(server: SocketAddr, bytes: &[u8], question: &Message) -> io::Result<Message> {
-    let any: IpAddr = if server.is_ipv4() {
-        Ipv4Addr::UNSPECIFIED.into()
-    } else {
-        Ipv6Addr::UNSPECIFIED.into()
-    };
-    let socket = UdpSocket::bind((any, 0)).await?;
-    socket.connect(server).await?;
-    let mut buffer = vec![0; 4096];
-    loop {
-        socket.send(bytes).await?;
-        let received = timeout(RETRANSMIT, async {
-            loop {
-                let length = socket.recv(&mut buffer).await?;
-                // what is not the answer to this question is ignored, as a resolver does
-                if let Some(answer) = parse(&buffer[..length], question) {
-                    return Ok(answer);
+/// A question on its way.
+struct Asking<'a> {
+    servers: &'a [SocketAddr],
+    question: &'a Message,
+    bytes: &'a [u8],
+    family: RecordType,
+}
+
+impl Asking<'_> {
+    async fn in_turn(&self) -> Reply {
+        let mut sockets: Vec<Option<UdpSocket>> = self.servers.iter().map(|_| None).collect();
+        loop {
+            let mut failed = None;
+            for (turn, server) in self.servers.iter().enumerate() {
+                let heard = match send(&mut sockets[turn], *server, self.bytes).await {
+                    Ok(()) => timeout(TRY, self.hear(&sockets)).await.ok(),
+                    Err(error) => Some((turn, Err(error))),
+                };
+                // silence: an answer that comes late is still heard in the turn of the others
+                let Some((from, heard)) = heard else { continue };
+                match self.judge(from, heard).await {
+                    Some(Reply::Failed(outcome)) => failed = Some(Reply::Failed(outcome)),
+                    Some(reply) => return reply,
+                    None => {}
                 }
+                // what it says later is of no interest
+                sockets[from] = None;
             }
-        });
-        if let Ok(answer) = received.await {
-            return answer;
+            if let Some(failed) = failed {
+                return failed;
+            }
         }
     }
+
+    /// The first answer that any server gives to this question. What is not one is ignored, as a
+    /// resolver does.
+    async fn hear(&self, sockets: &[Option<UdpSocket>]) -> (usize, io::Result<Message>) {
+        let mut buffer = vec![0; LONGEST];
+        poll_fn(|context| {
+            for (from, socket) in sockets.iter().enumerate() {
+                let Some(socket) = socket else { continue };
+                loop {
+                    let mut buffer = ReadBuf::new(&mut buffer);
+                    match socket.poll_recv(context, &mut buffer) {
+                        Poll::Pending => break,
+                        Poll::Ready(Err(error)) => return Poll::Ready((from, Err(error))),
+                        Poll::Ready(Ok(())) => {
+                            if let Some(answer) = parse(buffer.filled(), self.question) {
+                                return Poll::Ready((from, Ok(answer)));
+                            }
+                        }
+                    }
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// What an answer says; `None` when it was cut and nothing came over TCP while another server
+    /// may be asked.
+    async fn judge(&self, from: usize, heard: io::Result<Message>) -> Option<Reply> {
+        let heard = match heard {
+            Ok(answer) if answer.metadata.truncation => {
+                let over_tcp = over_tcp(self.servers[from], self.bytes, self.question);
+                if self.servers.len() > 1 {
+                    timeout(TRY, over_tcp).await.ok()?
+                } else {
+                    over_tcp.await
+                }
+            }
+            heard => heard,
+        };
+        Some(match heard {
+            Ok(answer) => read(&answer, self.family),
+            Err(error) => {
+                Reply::Failed(failure::of_exhaustion(&error).unwrap_or(Outcome::DnsOther))
+            }
+        })
+    }
+}
+
+/// Sends a datagram, the first time from a new socket.
+async fn send(socket: &mut Option<UdpSocket>, server: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+    let socket = match socket {
+        Some(socket) => socket,
+        None => {
+            let any: IpAddr = if server.is_ipv4() {
+                Ipv4Addr::UNSPECIFIED.into()
+            } else {
+                Ipv6Addr::UNSPECIFIED.into()
+            };
+            let new = UdpSocket::bind((any, 0)).await?;
+            new.connect(server).await?;
+            socket.insert(new)
+        }
+    };
+    socket.send(bytes).await.map(drop)
 }
 
 async fn over_tcp(server: SocketAddr, bytes: &[u8], question: &Message) -> io::Result<Message> {

@@ -25,8 +25,8 @@ use crate::{
 /// What was put between clients and services.
 #[derive(Debug, Clone, Default)]
 pub struct Wiring {
-    /// Our DNS server; without one, names are resolved by the system.
-    pub dns: Option<SocketAddr>,
+    /// Our DNS servers, tried in this order; without any, names are resolved by the system.
+    pub dns: Vec<SocketAddr>,
     /// For each service, the address of the visitors' link where one is interposed.
     pub visitors: Vec<Option<SocketAddr>>,
     /// What faults on the way did to requests that got no answer.
@@ -48,7 +48,7 @@ pub struct NetworkError {
 pub struct Network {
     guard: Guard,
     endpoints: Vec<Endpoint>,
-    dns: Option<SocketAddr>,
+    dns: Vec<SocketAddr>,
     seed: Seed,
     blocked: OnceLock<String>,
     pub(super) sources: Sources,
@@ -127,7 +127,7 @@ impl Network {
     }
 
     pub(super) fn upstream(&self) -> Upstream {
-        Upstream::new(self.dns)
+        Upstream::new(&self.dns)
     }
 
     pub(super) fn endpoint(&self, service: ServiceId) -> &Endpoint {

@@ -31,8 +31,8 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 /// Whom a resolver asks. One for each runtime: the system's resolver keeps tasks on it.
 #[derive(Debug)]
 pub(super) enum Upstream {
-    /// Our own DNS server, which answers for the zones and forwards the rest.
-    Server(SocketAddr),
+    /// Our own DNS servers, which answer for the zones and forward the rest.
+    Servers(Vec<SocketAddr>),
     /// The system's settings (`/etc/resolv.conf`, `/etc/hosts`), read by hickory.
     System(Box<TokioResolver>),
     /// The system's `getaddrinfo`, where there is nothing that hickory can read.
@@ -40,10 +40,10 @@ pub(super) enum Upstream {
 }
 
 impl Upstream {
-    /// The server given, or else the system.
-    pub(super) fn new(server: Option<SocketAddr>) -> Self {
-        if let Some(server) = server {
-            return Self::Server(server);
+    /// The servers given, or else the system.
+    pub(super) fn new(servers: &[SocketAddr]) -> Self {
+        if !servers.is_empty() {
+            return Self::Servers(servers.to_vec());
         }
         let built = TokioResolver::builder_tokio().and_then(|mut builder| {
             // caching is the virtual resolvers' business
@@ -118,7 +118,7 @@ impl VirtualResolver {
             return known;
         }
         let (answer, keep) = match upstream {
-            Upstream::Server(server) => self.ask_server(*server, name, deadline).await,
+            Upstream::Servers(servers) => self.ask_servers(servers, name, deadline).await,
             Upstream::System(resolver) => ask_system(resolver, name, deadline).await,
             Upstream::Libc => ask_libc(name, deadline).await,
         };
@@ -159,14 +159,14 @@ impl VirtualResolver {
         inner.ids.bits() as u16
     }
 
-    async fn ask_server(&self, server: SocketAddr, name: &str, deadline: Instant) -> Fresh {
+    async fn ask_servers(&self, servers: &[SocketAddr], name: &str, deadline: Instant) -> Fresh {
         let Ok(mut name) = Name::from_ascii(name) else {
             return (Err(Outcome::DnsOther), Duration::ZERO);
         };
         name.set_fqdn(true);
         let mut negative = u32::MAX;
         for family in [RecordType::A, RecordType::AAAA] {
-            match dns::ask(server, &name, family, self.query_id(), deadline).await {
+            match dns::ask(servers, &name, family, self.query_id(), deadline).await {
                 Reply::Addresses(addresses, ttl) => {
                     let answer = addresses.first().copied().ok_or(Outcome::DnsNoData);
                     return (answer, seconds(ttl));

@@ -20,10 +20,15 @@ pub(super) struct Dose {
 
 impl Dose {
     pub(super) fn new(fault: &FaultPlan, seed: Seed) -> Self {
+        Self::of(&fault.name, fault.share, seed)
+    }
+
+    /// That of a fault which no plan knows.
+    pub(super) fn of(name: &str, share: Ratio, seed: Seed) -> Self {
         Self {
-            name: fault.name.clone(),
-            seed: seed.named(&fault.name),
-            share: fault.share,
+            name: name.to_owned(),
+            seed: seed.named(name),
+            share,
             level: AtomicU64::new(Ratio::ONE.get().to_bits()),
             hits: AtomicU64::new(0),
             spared: AtomicU64::new(0),
@@ -69,6 +74,11 @@ impl Dose {
     /// Whether the share in force holds the request with this id.
     pub(super) fn holds_id(&self, id: &str) -> bool {
         self.seed.named(id).falls_in(self.current_share())
+    }
+
+    /// Where in 0..1 the thing of this name lies: a share holds what lies below it.
+    pub(super) fn spot(&self, name: &[u8]) -> f64 {
+        self.seed.named(&String::from_utf8_lossy(name)).unit()
     }
 
     /// Whether the share in force holds the next arrival, where order is all there is to go by.

@@ -29,6 +29,7 @@ mod tcp;
 #[cfg(test)]
 mod fixtures;
 
+pub use dns::{NameFault, NameServer};
 pub use error::{BindError, FaultError};
 pub use exec::{ExecControl, ExecFailure, ExecJob};
 pub use injector::{Injector, Removal};

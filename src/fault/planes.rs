@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     BindError, ExecControl, ExecJob, FaultError, Injector, ProcessControl, Removal,
-    dns::{DnsInjector, DnsServer},
+    dns::{DnsInjector, DnsServer, Listen},
     dose::Dose,
     exec::{Commands, ExecInjector},
     http::HttpInjector,
@@ -88,7 +88,8 @@ impl Planes {
         let dns = if plan.zones.is_empty() && !plan.faults.iter().any(asked) {
             None
         } else {
-            Some(Arc::new(DnsServer::bind(&plan.zones)?))
+            let listen = Listen::anywhere(plan.dns_servers);
+            Some(Arc::new(DnsServer::bind(&plan.zones, &listen, None)?))
         };
         let mut planes = Self {
             visitors,
@@ -135,7 +136,13 @@ impl Planes {
             (PlacePlan::Dns { name, zone }, Effect::Dns(effect)) => {
                 let server = self.dns.clone();
                 let server = server.ok_or_else(|| misplaced("there is no DNS server".into()))?;
-                Box::new(DnsInjector::prepare(server, dose, name, *zone, *effect)?)
+                Box::new(DnsInjector::prepare(
+                    server,
+                    dose,
+                    name,
+                    *zone,
+                    effect.clone(),
+                )?)
             }
             (PlacePlan::Process(service), Effect::Process(effect)) => {
                 let processes = Arc::clone(&self.processes);
@@ -181,10 +188,12 @@ impl Planes {
         self.links.iter().map(|link| link.addr()).collect()
     }
 
-    /// Where the fault DNS server listens (UDP and TCP), if there is one.
+    /// Where the fault DNS server listens (UDP and TCP): as many addresses as the target has
+    /// servers; none if there is no need of it.
     #[must_use]
-    pub fn dns(&self) -> Option<SocketAddr> {
-        self.dns.as_ref().map(|dns| dns.addr())
+    pub fn dns(&self) -> Vec<SocketAddr> {
+        let dns = self.dns.as_ref();
+        dns.map_or_else(Vec::new, |dns| dns.addrs().to_vec())
     }
 
     /// Gives power over the launched processes; needed before a process fault is injected. The
@@ -340,7 +349,7 @@ mod tests {
     use crate::{
         fault::fixtures::{fault, http_fault, link, nowhere, plan},
         plan::{Protocol, ServiceId, ServicePlan, TlsPlan},
-        scenario::model::{DnsEffect, HttpAction, TcpEffect},
+        scenario::model::{DnsAnswer, HttpAction, TcpEffect},
     };
 
     fn service() -> ServicePlan {
@@ -371,7 +380,7 @@ mod tests {
         plan.services = vec![service(), service()];
         let planes = Planes::bind(Arc::new(plan), Clock::start()).expect("it binds");
         assert_eq!(planes.visitors(), [None, Some(planes.links()[1])]);
-        assert_eq!(planes.dns(), None, "nothing asks for a DNS server");
+        assert_eq!(planes.dns(), [], "nothing asks for a DNS server");
         planes.shutdown().await;
     }
 
@@ -404,10 +413,10 @@ mod tests {
                 "{error:?}"
             );
         }
-        let lost = fault("f", dns, Effect::Dns(DnsEffect::Drop));
+        let lost = fault("f", dns, Effect::Dns(DnsAnswer::Drop.into()));
         let plan = plan(Vec::new(), Vec::new(), vec![lost]);
         let planes = Planes::bind(Arc::new(plan), Clock::start()).expect("it binds");
-        assert!(planes.dns().is_some(), "a fault asks for it");
+        assert_eq!(planes.dns().len(), 1, "a fault asks for it");
         planes.shutdown().await;
         let late = planes.inject(0, Ratio::ONE).await;
         assert!(matches!(late, Err(FaultError::ShutDown)));

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     plan::Assumption,
-    scenario::model::{DnsEffect, Edge, Effect, HttpAction, ProcessEffect, TcpEffect, TcpStream},
+    scenario::model::{Edge, Effect, HttpAction, ProcessEffect, TcpEffect, TcpStream},
     seed::Seed,
     time::{Compression, Offset, Story},
     units::{Ratio, Span},
@@ -286,14 +286,7 @@ fn does(fault: &FaultPlan) -> String {
             TcpEffect::Down => "refused".to_owned(),
             TcpEffect::Reset { after } => format!("reset after {}", Span(*after)),
         },
-        Effect::Dns(dns) => match dns {
-            DnsEffect::Servfail => "SERVFAIL",
-            DnsEffect::Nxdomain => "NXDOMAIN",
-            DnsEffect::Refused => "REFUSED",
-            DnsEffect::NoData => "no data",
-            DnsEffect::Drop => "questions dropped",
-        }
-        .to_owned(),
+        Effect::Dns(dns) => dns.to_string(),
         Effect::Process(process) => match process {
             ProcessEffect::Kill => "killed",
             ProcessEffect::Pause => "paused",

@@ -6,11 +6,12 @@ use super::{
     launch, links,
     mistakes::{File, Mistakes},
     model::{FaultPlan, LinkPlan, PlacePlan, Protocol, ServiceId, ServicePlan, ZonePlan},
-    services::{self, below, canonical},
+    names, services,
     windows::Times,
 };
 use crate::{
     diagnostic::Place,
+    guard::Guard,
     scenario::model::{Effect, Fault, FaultPlace, RoutePattern, TcpEffect},
     target::model::Launch,
     time::Compression,
@@ -27,6 +28,9 @@ pub(super) struct Ground<'a> {
     /// Of the scenario's file.
     pub(super) folder: &'a Path,
     pub(super) executable: &'a Path,
+    pub(super) guard: &'a Guard,
+    /// How many servers answer for the zones.
+    pub(super) dns_servers: u32,
 }
 
 impl Ground<'_> {
@@ -186,7 +190,12 @@ fn place(
             visitors(service, Some(feature), fault, effect, ground, out)
         }
         FaultPlace::Process(service) => process(service, at, ground, out),
-        FaultPlace::Dns(name) => dns(name, at, ground, out),
+        FaultPlace::Dns(name) => {
+            if let Effect::Dns(effect) = &*effect {
+                names::check(fault, effect, ground, out);
+            }
+            names::place(name, at, ground, out)
+        }
     };
     found.filter(|_| fits)
 }
@@ -335,32 +344,4 @@ fn service(
         out.unknown(File::Scenario, at, "service", name, known);
     }
     found
-}
-
-/// A zone of ours, a name in one, a service's host, or a domain above some service's host.
-fn dns(name: &str, at: Place, ground: &Ground<'_>, out: &mut Mistakes<'_>) -> Option<PlacePlan> {
-    let name = canonical(name);
-    let records = ground
-        .zones
-        .iter()
-        .flat_map(|z| z.records.iter().map(|(name, _)| name.clone()));
-    let hosts = ground
-        .services
-        .iter()
-        .map(|s| s.host.clone())
-        .filter(|h| h.parse::<std::net::IpAddr>().is_err());
-    let mut names: Vec<String> = records.chain(hosts).collect();
-    names.sort_unstable();
-    names.dedup();
-    let is_zone = ground.zones.iter().any(|z| z.name == name);
-    if names.contains(&name) && !is_zone {
-        return Some(PlacePlan::Dns { name, zone: false });
-    }
-    if is_zone || names.iter().any(|n| below(n, &name)) {
-        return Some(PlacePlan::Dns { name, zone: true });
-    }
-    let zones = ground.zones.iter().map(|z| z.name.as_str());
-    let known: Vec<&str> = zones.chain(names.iter().map(String::as_str)).collect();
-    out.unknown(File::Scenario, at, "zone or name", &name, known);
-    None
 }

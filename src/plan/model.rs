@@ -62,6 +62,9 @@ pub struct Plan {
     pub links: Vec<LinkPlan>,
     /// The zones that our DNS server answers for.
     pub zones: Vec<ZonePlan>,
+    /// How many addresses that server has; whoever resolves a name tries one after the other.
+    #[serde(default = "one")]
+    pub dns_servers: u32,
     /// The processes to start, in an order that honours `needs`.
     pub launch: Vec<LaunchPlan>,
     /// The populations.
@@ -86,6 +89,11 @@ pub struct Plan {
     pub assumptions: Vec<Assumption>,
     /// Advice of the planner that a report repeats (baseline thin, phase shorter than 3 timeouts).
     pub advice: Vec<String>,
+}
+
+/// How many DNS servers plans of older records have.
+const fn one() -> u32 {
+    1
 }
 
 /// A phase on both clocks.

@@ -169,6 +169,8 @@ fn assemble(
         time,
         folder: scenario.source.path.parent().unwrap_or(Path::new("")),
         executable: &here.executable,
+        guard: &target.guard,
+        dns_servers: target.dns_servers,
     };
     let faults: Vec<_> = scenario
         .faults
@@ -212,6 +214,7 @@ fn assemble(
         services,
         links,
         zones,
+        dns_servers: target.dns_servers,
         launch,
         data: data(scenario),
         series,

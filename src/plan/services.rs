@@ -70,7 +70,8 @@ pub(super) fn probe(request: &ProbeRequest) -> ProbePlan {
 }
 
 /// The zones with full names, in lower case and without a final dot. `@` is the zone itself.
-pub(super) fn zones(zones: &[Zone]) -> Vec<ZonePlan> {
+#[must_use]
+pub fn zones(zones: &[Zone]) -> Vec<ZonePlan> {
     zones
         .iter()
         .map(|zone| {

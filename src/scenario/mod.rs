@@ -6,7 +6,7 @@
 pub mod model;
 pub(crate) mod parse;
 
-pub use parse::{built_in_data, load, parse};
+pub use parse::{built_in_data, dns_effect, load, parse};
 
 /// The JSON Schema (2020-12) of scenario files, for editors.
 pub const SCHEMA: &str = include_str!("../../schemas/scenario.schema.json");

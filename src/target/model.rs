@@ -36,6 +36,8 @@ pub struct Target {
     pub links: Vec<Link>,
     /// Names that brownout answers for.
     pub zones: Vec<Zone>,
+    /// How many servers answer for them. Default 1.
+    pub dns_servers: u32,
     /// Processes that brownout starts.
     pub launch: Vec<Launch>,
 }

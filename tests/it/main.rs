@@ -3,6 +3,7 @@
 
 mod bad_files;
 mod browser;
+mod dns;
 mod endings;
 #[cfg(target_os = "linux")]
 mod exec;

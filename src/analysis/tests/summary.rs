@@ -6,7 +6,7 @@ use crate::{
     event::{ExitCause, RunEvent},
     measure::Outcome,
     plan::{FaultPlan, PlacePlan, ServiceId, Trigger},
-    scenario::model::{DnsEffect, Effect, ProcessEffect},
+    scenario::model::{DnsAnswer, Effect, ProcessEffect},
 };
 
 fn told(script: &Script) -> Vec<String> {
@@ -25,7 +25,7 @@ fn like(script: &Script, name: &str, place: &str, effect: Option<Effect>) -> Fau
 }
 
 fn lost_name(script: &Script) -> FaultPlan {
-    let effect = Effect::Dns(DnsEffect::Servfail);
+    let effect = Effect::Dns(DnsAnswer::Servfail.into());
     like(script, "lost_name", "dns portal.test", Some(effect))
 }
 
@@ -95,7 +95,7 @@ fn a_flap_too_short_for_an_incident_is_not_called_tolerated() {
     script.fail(95..97, Outcome::Http5xx, 1.0);
     let name = lost_name(&script);
     let script = script.fault(name, 90, 100, 800);
-    let expected = "lost_name (dns servfail on portal.test): no incident, yet only 80.0% of the \
+    let expected = "lost_name (dns SERVFAIL on portal.test): no incident, yet only 80.0% of the \
                     requests to portal succeeded.";
     assert_eq!(told(&script)[1], expected);
 }
@@ -109,7 +109,7 @@ fn an_incident_that_outlives_the_next_fault_stays_with_its_own() {
     let expected = [
         "sms_late (http delay 12s on portal -> sms): the portal collapsed 5.0 s after it went in \
          and was back 50.0 s after it was removed.",
-        "lost_name (dns servfail on portal.test): went in while the portal was unhealthy already, \
+        "lost_name (dns SERVFAIL on portal.test): went in while the portal was unhealthy already, \
          and no new harm can be told apart.",
     ];
     assert_eq!(told(&script), expected);
@@ -134,7 +134,7 @@ fn faults_that_go_in_together_share_a_sentence() {
     script.fail(30..END, Outcome::Http5xx, 1.0);
     let name = lost_name(&script);
     let script = script.fault(name, 30, T1, 5);
-    let expected = "sms_late (http delay 12s on portal -> sms) and lost_name (dns servfail on \
+    let expected = "sms_late (http delay 12s on portal -> sms) and lost_name (dns SERVFAIL on \
                     portal.test): the portal collapsed as soon as they went in and was not back by \
                     the end of the run.";
     assert_eq!(told(&script), [expected]);

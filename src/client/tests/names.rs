@@ -91,8 +91,9 @@ async fn dns(over_udp: Say, over_tcp: Say) -> (SocketAddr, Arc<AtomicUsize>) {
 
 fn wired(dns: SocketAddr, link: Option<SocketAddr>) -> Wiring {
     Wiring {
-        dns: Some(dns),
+        dns: vec![dns],
         visitors: vec![link],
+        ..Wiring::default()
     }
 }
 
@@ -144,6 +145,33 @@ async fn a_lost_datagram_is_sent_again() {
     let exchange = once(&network, Duration::from_secs(4)).await;
     assert_eq!(outcome(&exchange), Outcome::DnsTimeout);
     assert!(asked.load(Ordering::SeqCst) >= 2);
+}
+
+#[tokio::test]
+async fn the_next_server_is_asked_when_one_is_silent_or_fails() {
+    let server = Server::start(|_| answer(200, "", ""));
+    let here = Say::Address([127, 0, 0, 1], 60);
+    let servfail = Say::Code(ResponseCode::ServFail);
+    let nxdomain = Say::Code(ResponseCode::NXDomain);
+    for (first, second, expected) in [
+        (Say::Nothing, here, Outcome::Ok),
+        (servfail, here, Outcome::Ok),
+        // who says that there is no such name knows it
+        (nxdomain, here, Outcome::DnsNxdomain),
+        (servfail, servfail, Outcome::DnsServfail),
+        (Say::Nothing, servfail, Outcome::DnsServfail),
+    ] {
+        let (one, _) = dns(first, here).await;
+        let (other, _) = dns(second, here).await;
+        let wiring = Wiring {
+            dns: vec![one, other],
+            visitors: vec![None],
+            ..Wiring::default()
+        };
+        let network = network(service("portal.test", server.addr.port()), wiring);
+        let exchange = once(&network, LONG).await;
+        assert_eq!(outcome(&exchange), expected, "{first:?}, {second:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,18 +1,19 @@
 //! DNS faults, put in and taken out.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use hickory_proto::rr::Name;
+use hickory_proto::{op::ResponseCode, rr::Name};
 
 use super::{
-    DnsServer,
     ask::ask,
     rules::{Names, Rule},
-    zone::fully_qualified,
+    server::DnsServer,
+    zone::wire,
 };
 use crate::{
     fault::{BindError, FaultError, Injector, Removal, board::Board, dose::Dose},
@@ -26,10 +27,12 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 const ASKED: usize = 3;
 
 /// A fault on a name or zone. `share` is a share of questions, chosen by (seed, fault, order of
-/// arrival); a level scales it.
+/// arrival), or of names, chosen by (seed, fault, name); a level scales it.
 pub(in crate::fault) struct DnsInjector {
     server: Arc<DnsServer>,
     dose: Arc<Dose>,
+    /// The name as it was given.
+    name: String,
     names: Names,
     effect: DnsEffect,
     rule: Mutex<Option<Arc<Rule>>>,
@@ -47,14 +50,14 @@ impl DnsInjector {
         zone: bool,
         effect: DnsEffect,
     ) -> Result<Self, BindError> {
-        fully_qualified(name)?;
         Ok(Self {
             server,
             dose,
             names: Names {
-                name: name.to_ascii_lowercase(),
+                name: wire(name)?,
                 zone,
             },
+            name: name.to_ascii_lowercase(),
             effect,
             rule: Mutex::new(None),
         })
@@ -67,25 +70,24 @@ impl DnsInjector {
     /// Asks our server about a name that the fault means, and judges the answer.
     async fn look(&self) -> Removal {
         let book = &self.server.book;
-        let example = book.zones.example(&self.names);
-        let name = example.as_deref().unwrap_or(&self.names.name);
-        let asked = match fully_qualified(name) {
-            Ok(asked) => asked,
-            Err(error) => return Removal::doubtful(error.to_string()),
+        let example = book.zones.meant(&self.names).next();
+        let (name, asked) = match example {
+            Some((text, wire)) => (text.as_str(), wire.as_bytes()),
+            None => (self.name.as_str(), self.names.name.as_bytes()),
         };
         let posted = book.rules.snapshot();
         let other = posted
             .iter()
-            .find(|rule| rule.names.mean(name))
+            .find(|rule| rule.names.mean(asked))
             .map(|rule| rule.dose.name().to_owned());
         drop(posted);
         if let Some(other) = other {
             return Removal::verified(format!("gone; `{name}` is still under fault `{other}`"));
         }
-        match self.question(&asked).await {
+        match self.question(name).await {
             Ok(Some(code)) => {
                 // a record of ours must be found; for other names it counts that we answer
-                let healthy = code == hickory_proto::op::ResponseCode::NoError;
+                let healthy = code == ResponseCode::NoError;
                 if healthy || example.is_none() {
                     Removal::verified(format!("gone; asked about `{name}`, answered {code}"))
                 } else {
@@ -97,27 +99,28 @@ impl DnsInjector {
         }
     }
 
-    async fn question(
-        &self,
-        name: &Name,
-    ) -> std::io::Result<Option<hickory_proto::op::ResponseCode>> {
-        let mut answered = None;
+    async fn question(&self, name: &str) -> std::io::Result<Option<ResponseCode>> {
+        let mut name = Name::from_ascii(name).map_err(std::io::Error::other)?;
+        name.set_fqdn(true);
+        // those that a fault of some servers is put in at are the first ones
+        let server = self.server.addrs().first().copied();
+        let server = server.ok_or_else(|| std::io::Error::other("the server has no address"))?;
         for _ in 0..ASKED {
-            let mut from = None;
+            let book = &self.server.book;
+            let mut from: Option<SocketAddr> = None;
             let announce = |addr| {
                 from = Some(addr);
-                self.server.book.own().insert(addr);
+                book.expect_own(addr);
             };
-            let result = ask(self.server.addr(), name.clone(), ANSWER_WITHIN, announce).await;
+            let result = ask(server, name.clone(), ANSWER_WITHIN, announce).await;
             if let Some(addr) = from {
-                self.server.book.own().remove(&addr);
+                book.forget_own(&addr);
             }
-            answered = result?;
-            if answered.is_some() {
-                break;
+            if let Some(code) = result? {
+                return Ok(Some(code));
             }
         }
-        Ok(answered)
+        Ok(None)
     }
 }
 
@@ -125,11 +128,12 @@ impl DnsInjector {
 impl Injector for DnsInjector {
     async fn inject(&self, level: Ratio) -> Result<(), FaultError> {
         self.dose.set_level(level);
-        let rule = Arc::new(Rule {
-            dose: Arc::clone(&self.dose),
-            names: self.names.clone(),
-            effect: self.effect,
-        });
+        let rule = Arc::new(Rule::new(
+            Arc::clone(&self.dose),
+            self.names.clone(),
+            self.effect.clone(),
+            &self.server.book.zones,
+        ));
         *self.rule() = Some(Arc::clone(&rule));
         self.server.book.rules.post(rule);
         Ok(())

@@ -2,12 +2,21 @@
 //! everything else, and lies about names when told to.
 //!
 //! ```text
-//!   question ──> rules: dropped? failed? ──> zones (authoritative) ──> hosts file, system resolver
+//!   packet ──> question ──> rules: dropped? failed? late? ──> zones (authoritative) ──> reply
+//!                                                       └──> hosts file, system's resolver
 //! ```
+//!
+//! [`book`] decides, on bytes and without waiting; [`server`] moves the bytes.
 
+mod alone;
 mod ask;
+mod book;
 mod forward;
 mod injector;
+mod log;
+mod name;
+mod question;
+mod reply;
 mod rules;
 mod server;
 mod zone;
@@ -15,5 +24,6 @@ mod zone;
 #[cfg(test)]
 mod tests;
 
+pub use alone::{NameFault, NameServer};
 pub(super) use injector::DnsInjector;
-pub(super) use server::DnsServer;
+pub(super) use server::{DnsServer, Listen};

@@ -1,285 +1,377 @@
-//! The server: UDP and TCP on one loopback port.
+//! The server: UDP and TCP on each of its addresses, on a thread of its own, so that neither a busy
+//! run nor many questions make the other wait.
 
 use std::{
-    collections::HashSet,
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
+    thread,
     time::Duration,
 };
 
-use async_trait::async_trait;
-use hickory_proto::{
-    op::{Edns, Header, HeaderCounts, MessageType, Metadata, OpCode, ResponseCode},
-    rr::{DNSClass, Record, RecordType},
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream, UdpSocket},
+    sync::Semaphore,
+    task::JoinSet,
+    time::timeout,
 };
-use hickory_server::{
-    Server,
-    net::runtime::Time,
-    server::{Request, RequestHandler, ResponseHandler, ResponseInfo},
-    zone_handler::MessageResponseBuilder,
-};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    forward::System,
-    rules::{Rule, meet},
-    zone::{Said, Zones},
+    book::{Book, Outcome, Verdict},
+    forward::{self, System},
+    log::Log,
+    rules::{Rule, Way},
+    zone::Zones,
 };
 use crate::{
-    fault::{BindError, board::Board},
+    fault::{BindError, board::is_posted},
     plan::ZonePlan,
-    scenario::model::DnsEffect,
 };
 
-/// Idle TCP connections are closed after this.
+/// Idle TCP connections are closed after this (RFC 7766 section 6.2.3: a few seconds).
 const TCP_IDLE: Duration = Duration::from_secs(5);
-/// Answers that may wait on one TCP connection.
-const TCP_BUFFER: usize = 16;
+/// TCP connections at a time.
+const TCP_CONNECTIONS: usize = 1000;
+/// Answers that wait at a time: held ones, and those that others are asked for. More questions
+/// than that are dropped, as by any server that is overrun.
+const WAITING: usize = 50_000;
 /// How often another port is tried when one is free for UDP but not for TCP.
 const PORTS_TRIED: usize = 16;
-/// Bounds of an answer over UDP.
-const UDP_LEAST: u16 = 512;
-const UDP_MOST: u16 = 1232;
 /// A flood of questions comes in bursts (bytes).
-const RECEIVE_BUFFER: usize = 1 << 20;
+const RECEIVE_BUFFER: usize = 4 << 20;
+/// Longest question that is read over UDP; real ones have some 40 bytes.
+const LONGEST_QUESTION: usize = 4096;
 
 /// The fault DNS server.
 pub(in crate::fault) struct DnsServer {
-    addr: SocketAddr,
+    addrs: Vec<SocketAddr>,
     pub(super) book: Arc<Book>,
-    server: tokio::sync::Mutex<Option<Server<Handler>>>,
+    stop: CancellationToken,
+    thread: tokio::sync::Mutex<Option<thread::JoinHandle<()>>>,
 }
 
-/// What answers depend on.
-pub(super) struct Book {
-    pub(super) zones: Zones,
-    pub(super) rules: Board<Rule>,
-    system: System,
-    /// Where our own questions come from, those that look whether a fault is gone: they are not
-    /// counted, and no share spares them.
-    pub(super) own: Mutex<HashSet<SocketAddr>>,
+/// Where a server shall listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::fault) struct Listen {
+    /// At each of these; of port 0 any free one is taken.
+    pub(in crate::fault) at: Vec<SocketAddr>,
 }
 
-struct Handler(Arc<Book>);
-
-/// An answer before it is sent.
-struct Answer {
-    code: ResponseCode,
-    records: Vec<Record>,
-    soa: Option<Record>,
-    authoritative: bool,
-}
-
-impl DnsServer {
-    /// Binds a free port of 127.0.0.1 and begins to serve. Must be called within a tokio runtime.
-    ///
-    /// # Errors
-    /// When there is none, or a zone's name is none.
-    pub(in crate::fault) fn bind(zones: &[ZonePlan]) -> Result<Self, BindError> {
-        let zones = Zones::prepare(zones)?;
-        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let (udp, tcp) = bind_both(wanted).map_err(|source| BindError::Dns {
-            addr: wanted,
-            source,
-        })?;
-        let addr = udp.local_addr().map_err(|source| BindError::Dns {
-            addr: wanted,
-            source,
-        })?;
-        let book = Arc::new(Book {
-            zones,
-            rules: Board::default(),
-            system: System::load(),
-            own: Mutex::default(),
-        });
-        let mut server = Server::new(Handler(Arc::clone(&book)));
-        server.register_socket(udp);
-        server.register_listener(tcp, TCP_IDLE, TCP_BUFFER);
-        Ok(Self {
-            addr,
-            book,
-            server: tokio::sync::Mutex::new(Some(server)),
-        })
-    }
-
-    /// Where it listens.
-    pub(in crate::fault) const fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    /// Ends it, for good. Dropping the server aborts its tasks; the sockets are closed when they
-    /// have ended.
-    pub(in crate::fault) async fn shut_down(&self) {
-        if let Some(mut server) = self.server.lock().await.take() {
-            // an error means that a task had ended already
-            let _ = server.shutdown_gracefully().await;
+impl Listen {
+    /// So many free ports of 127.0.0.1.
+    pub(in crate::fault) fn anywhere(servers: u32) -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            at: (0..servers.max(1)).map(|_| any).collect(),
         }
     }
 }
 
-fn bind_both(wanted: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
+/// What the tasks of a server share.
+struct Shared {
+    book: Arc<Book>,
+    system: System,
+    log: Option<Log>,
+    waiting: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
+}
+
+/// An address, bound for both.
+struct Pair {
+    udp: std::net::UdpSocket,
+    tcp: std::net::TcpListener,
+    server: u32,
+}
+
+impl DnsServer {
+    /// Binds its addresses and begins to serve.
+    ///
+    /// # Errors
+    /// When an address is taken or none is free, or a zone's name is none.
+    pub(in crate::fault) fn bind(
+        zones: &[ZonePlan],
+        listen: &Listen,
+        log: Option<Log>,
+    ) -> Result<Self, BindError> {
+        let book = Arc::new(Book::new(Zones::prepare(zones)?));
+        let mut pairs = Vec::new();
+        let mut addrs = Vec::new();
+        for (server, &wanted) in (0..).zip(&listen.at) {
+            let failed = |source| BindError::Dns {
+                addr: wanted,
+                source,
+            };
+            let (udp, tcp) = bind_both(wanted).map_err(failed)?;
+            addrs.push(udp.local_addr().map_err(failed)?);
+            pairs.push(Pair { udp, tcp, server });
+        }
+        let stop = CancellationToken::new();
+        let shared = Shared {
+            book: Arc::clone(&book),
+            system: System::load(),
+            log,
+            waiting: Arc::new(Semaphore::new(WAITING)),
+            connections: Arc::new(Semaphore::new(TCP_CONNECTIONS)),
+        };
+        let thread = serve_apart(pairs, shared, stop.clone()).map_err(|source| BindError::Dns {
+            addr: addrs.first().copied().unwrap_or_else(any_address),
+            source,
+        })?;
+        Ok(Self {
+            addrs,
+            book,
+            stop,
+            thread: tokio::sync::Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Where it listens, one address a server.
+    pub(in crate::fault) fn addrs(&self) -> &[SocketAddr] {
+        &self.addrs
+    }
+
+    /// Ends it, for good: its sockets are closed when this returns.
+    pub(in crate::fault) async fn shut_down(&self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.lock().await.take() {
+            // an error means that it had ended already
+            let _ = tokio::task::spawn_blocking(|| thread.join()).await;
+        }
+    }
+}
+
+impl Drop for DnsServer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn any_address() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}
+
+fn bind_both(wanted: SocketAddr) -> io::Result<(std::net::UdpSocket, std::net::TcpListener)> {
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     for _ in 0..PORTS_TRIED {
         let udp = std::net::UdpSocket::bind(wanted)?;
         match std::net::TcpListener::bind(udp.local_addr()?) {
             Err(error) => last = error,
             Ok(tcp) => {
-                // the system may grant less
-                let _ = socket2::SockRef::from(&udp).set_recv_buffer_size(RECEIVE_BUFFER);
+                widen(&udp);
                 udp.set_nonblocking(true)?;
                 tcp.set_nonblocking(true)?;
-                return Ok((UdpSocket::from_std(udp)?, TcpListener::from_std(tcp)?));
+                return Ok((udp, tcp));
             }
+        }
+        if wanted.port() != 0 {
+            break;
         }
     }
     Err(last)
 }
 
-impl Book {
-    pub(super) fn own(&self) -> std::sync::MutexGuard<'_, HashSet<SocketAddr>> {
-        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+/// Makes room for a burst of questions; the system may grant less.
+fn widen(udp: &std::net::UdpSocket) {
+    // beyond the system's limit, which only root may
+    #[cfg(target_os = "linux")]
+    if nix::sys::socket::setsockopt(udp, nix::sys::socket::sockopt::RcvBufForce, &RECEIVE_BUFFER)
+        .is_ok()
+    {
+        return;
     }
+    let _ = socket2::SockRef::from(udp).set_recv_buffer_size(RECEIVE_BUFFER);
+}
 
-    /// What is answered; `None` = nothing at all.
-    async fn answer(&self, request: &Request) -> Option<Answer> {
-        if request.metadata.message_type != MessageType::Query {
-            return None;
-        }
-        if request.metadata.op_code != OpCode::Query {
-            return Some(Answer::code(ResponseCode::NotImp));
-        }
-        let Ok(info) = request.request_info() else {
-            return Some(Answer::code(ResponseCode::FormErr));
-        };
-        if request.version() > 0 {
-            return Some(Answer::code(ResponseCode::BADVERS));
-        }
-        if info.query.query_class() != DNSClass::IN {
-            return Some(Answer::code(ResponseCode::Refused));
-        }
-        let mut asked = info.query.original().name().clone();
-        asked.set_fqdn(true);
-        let name = asked.to_ascii().to_ascii_lowercase();
-        let name = name.trim_end_matches('.');
-        let kind = info.query.query_type();
-
-        let posted = self.rules.snapshot();
-        let own = self.own().contains(&info.src);
-        let effect = if own {
-            let mut meaning = posted.iter().filter(|rule| rule.names.mean(name));
-            meaning.next().map(|rule| rule.effect)
-        } else {
-            meet(&posted, name)
-        };
-        drop(posted);
-        if let Some(effect) = effect {
-            return self.lie(effect, name);
-        }
-        match self.zones.say(name, &asked, kind) {
-            Some(said) => Some(said.into()),
-            // a look at our rules need not bother other people's servers
-            None if own => Some(Answer::code(ResponseCode::NoError)),
-            None => Some(self.forward(&asked, kind).await),
+fn serve_apart(
+    pairs: Vec<Pair>,
+    shared: Shared,
+    stop: CancellationToken,
+) -> io::Result<thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut sockets = Vec::new();
+    {
+        let _entered = runtime.enter();
+        for pair in pairs {
+            let udp = Arc::new(UdpSocket::from_std(pair.udp)?);
+            sockets.push((udp, TcpListener::from_std(pair.tcp)?, pair.server));
         }
     }
+    let shared = Arc::new(shared);
+    thread::Builder::new().name("dns".into()).spawn(move || {
+        runtime.block_on(async {
+            let mut tasks = JoinSet::new();
+            for (udp, tcp, server) in sockets {
+                tasks.spawn(serve_udp(udp, server, Arc::clone(&shared)));
+                tasks.spawn(serve_tcp(tcp, server, Arc::clone(&shared)));
+            }
+            stop.cancelled().await;
+        });
+        // with it go its sockets and every answer that waits
+        runtime.shutdown_background();
+    })
+}
 
-    fn lie(&self, effect: DnsEffect, name: &str) -> Option<Answer> {
-        let soa = self.zones.soa(name).cloned();
-        let negative = |code| Answer {
-            code,
-            records: Vec::new(),
-            authoritative: soa.is_some(),
-            soa: soa.clone(),
+async fn serve_udp(socket: Arc<UdpSocket>, server: u32, shared: Arc<Shared>) {
+    let mut packet = [0; LONGEST_QUESTION];
+    let mut out = Vec::with_capacity(LONGEST_QUESTION);
+    loop {
+        let Ok((length, from)) = socket.recv_from(&mut packet).await else {
+            // an error of an earlier send; the socket itself is well
+            tokio::task::yield_now().await;
+            continue;
         };
-        match effect {
-            DnsEffect::Drop => None,
-            DnsEffect::Servfail => Some(Answer::code(ResponseCode::ServFail)),
-            DnsEffect::Refused => Some(Answer::code(ResponseCode::Refused)),
-            DnsEffect::Nxdomain => Some(negative(ResponseCode::NXDomain)),
-            DnsEffect::NoData => Some(negative(ResponseCode::NoError)),
+        let packet = &packet[..length];
+        let way = Way {
+            udp: true,
+            server,
+            own: shared.book.is_own(&from),
+        };
+        let (verdict, outcome) = shared.book.answer(packet, way, &mut out);
+        shared.note(packet, from, way, &verdict, outcome);
+        match verdict {
+            Verdict::Silence | Verdict::HangUp => {}
+            Verdict::Send => {
+                // who asked may have gone; when the way is full the answer is lost, as datagrams are
+                if let Err(error) = socket.try_send_to(&out, from)
+                    && error.kind() == io::ErrorKind::WouldBlock
+                {
+                    let _ = socket.send_to(&out, from).await;
+                }
+            }
+            Verdict::Hold(rule, delay) => {
+                let (socket, answer) = (Arc::clone(&socket), out.clone());
+                let book = Arc::clone(&shared.book);
+                shared.later(async move {
+                    hold(&book, rule, delay).await;
+                    let _ = socket.send_to(&answer, from).await;
+                });
+            }
+            Verdict::Forward(rule) => {
+                let (socket, packet) = (Arc::clone(&socket), packet.to_vec());
+                let asking = Arc::clone(&shared);
+                shared.later(async move {
+                    if let Some(answer) = asking.forward(&packet, from, way, rule).await {
+                        let _ = socket.send_to(&answer, from).await;
+                    }
+                });
+            }
         }
     }
+}
 
-    async fn forward(&self, asked: &hickory_proto::rr::Name, kind: RecordType) -> Answer {
-        match self.system.ask(asked, kind).await {
-            Err(code) => Answer::code(code),
-            Ok(records) => Answer {
-                code: ResponseCode::NoError,
-                records,
-                soa: None,
-                authoritative: false,
+async fn serve_tcp(listener: TcpListener, server: u32, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        // it is never closed
+        let permit = Arc::clone(&shared.connections).acquire_owned().await;
+        let Ok((stream, from)) = listener.accept().await else {
+            // no descriptors left, perhaps
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            // a client that breaks off breaks nothing
+            let _ = converse(stream, from, server, &shared).await;
+            drop(permit);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Answers the questions of a connection, one after the other.
+async fn converse(
+    mut stream: TcpStream,
+    from: SocketAddr,
+    server: u32,
+    shared: &Arc<Shared>,
+) -> io::Result<()> {
+    let way = Way {
+        udp: false,
+        server,
+        own: false,
+    };
+    let (mut packet, mut out) = (Vec::new(), Vec::new());
+    loop {
+        let read = timeout(TCP_IDLE, async {
+            let length = stream.read_u16().await?;
+            packet.resize(usize::from(length), 0);
+            stream.read_exact(&mut packet).await
+        });
+        read.await??;
+        let (verdict, outcome) = shared.book.answer(&packet, way, &mut out);
+        shared.note(&packet, from, way, &verdict, outcome);
+        match verdict {
+            Verdict::Silence => continue,
+            Verdict::HangUp => return Ok(()),
+            Verdict::Send => {}
+            Verdict::Hold(rule, delay) => hold(&shared.book, rule, delay).await,
+            Verdict::Forward(rule) => match shared.forward(&packet, from, way, rule).await {
+                Some(answer) => out = answer,
+                None => continue,
             },
         }
+        let length = u16::try_from(out.len()).map_err(io::Error::other)?;
+        let mut framed = length.to_be_bytes().to_vec();
+        framed.extend_from_slice(&out);
+        stream.write_all(&framed).await?;
     }
 }
 
-impl Answer {
-    const fn code(code: ResponseCode) -> Self {
-        Self {
-            code,
-            records: Vec::new(),
-            soa: None,
-            authoritative: false,
+/// Waits as long as the rule says, but no longer than it stands.
+async fn hold(book: &Book, rule: Arc<Rule>, delay: Duration) {
+    let mut posted = book.rules.subscribe();
+    let taken_down = posted.wait_for(|posted| !is_posted(posted, &rule));
+    // the board lives as long as the book
+    let _ = timeout(delay, taken_down).await;
+}
+
+impl Shared {
+    /// Does something that takes time, unless too much waits already.
+    fn later(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() {
+            tokio::spawn(async move {
+                work.await;
+                drop(permit);
+            });
         }
     }
-}
 
-impl From<Said<'_>> for Answer {
-    fn from(said: Said<'_>) -> Self {
-        let (code, records, soa) = match said {
-            Said::Records(records) => (ResponseCode::NoError, records, None),
-            Said::NoData(soa) => (ResponseCode::NoError, Vec::new(), Some(soa.clone())),
-            Said::NoName(soa) => (ResponseCode::NXDomain, Vec::new(), Some(soa.clone())),
-        };
-        Self {
-            code,
-            records,
-            soa,
-            authoritative: true,
-        }
-    }
-}
-
-/// A question with EDNS gets an answer with EDNS (RFC 6891 section 6.1.1), no larger over UDP than
-/// the asker takes and what passes any network unfragmented (DNS flag day 2020).
-fn reply_edns(asked: &Edns) -> Edns {
-    let mut edns = Edns::new();
-    edns.set_max_payload(asked.max_payload().clamp(UDP_LEAST, UDP_MOST));
-    edns.set_version(0);
-    edns
-}
-
-#[async_trait]
-impl RequestHandler for Handler {
-    async fn handle_request<R: ResponseHandler, T: Time>(
+    /// The answer that the system's resolver gives, changed as the rule says if it still stands
+    /// when that answer has come.
+    async fn forward(
         &self,
-        request: &Request,
-        mut handle: R,
-    ) -> ResponseInfo {
-        let mut metadata = Metadata::response_from_request(&request.metadata);
-        let unsent = |metadata| {
-            ResponseInfo::from(Header {
-                metadata,
-                counts: HeaderCounts::default(),
-            })
-        };
-        let Some(answer) = self.0.answer(request).await else {
-            return unsent(metadata);
-        };
-        metadata.response_code = answer.code;
-        metadata.authoritative = answer.authoritative;
-        metadata.recursion_available = true;
-        let edns = request.edns.as_ref().map(reply_edns);
-        let mut builder = MessageResponseBuilder::from_message_request(request);
-        if let Some(edns) = &edns {
-            builder.edns(edns);
+        packet: &[u8],
+        from: SocketAddr,
+        way: Way,
+        rule: Option<Arc<Rule>>,
+    ) -> Option<Vec<u8>> {
+        let weak = rule.as_ref().map(Arc::downgrade);
+        drop(rule);
+        let found = forward::ask(&self.system, packet).await?;
+        let rule = weak.and_then(|weak| weak.upgrade());
+        let rule = rule.filter(|rule| is_posted(&self.book.rules.snapshot(), rule));
+        let (answer, outcome) = found.answer(rule.as_ref(), way.udp)?;
+        if let Some(log) = &self.log {
+            log.forwarded(packet, from, way, &outcome);
         }
-        let response = builder.build(metadata, answer.records.iter(), [], answer.soa.iter(), []);
-        // who asked may have gone
-        handle
-            .send_response(response)
-            .await
-            .unwrap_or_else(|_| unsent(metadata))
+        drop(outcome);
+        if let Some(rule) = rule
+            && let Some(delay) = rule.delay()
+        {
+            hold(&self.book, rule, delay).await;
+        }
+        Some(answer)
+    }
+
+    /// Takes the outcome, and so the rule in it: who waits for it to be let go waits for nobody else.
+    fn note(&self, packet: &[u8], from: SocketAddr, way: Way, verdict: &Verdict, outcome: Outcome) {
+        if let Some(log) = &self.log {
+            log.answered(packet, from, way, verdict, &outcome);
+        }
     }
 }

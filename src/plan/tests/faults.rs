@@ -117,7 +117,7 @@ fn names_and_zones() {
     let place = |name: &str| {
         let plan = with(
             FaultPlace::Dns(name.into()),
-            Effect::Dns(DnsEffect::Servfail),
+            Effect::Dns(DnsAnswer::Servfail.into()),
         )
         .plan();
         let met: Vec<_> = plan
@@ -215,7 +215,7 @@ fn places_that_are_not_there() {
     );
     let dns = FaultPlace::Dns("cowins.test".into());
     refused(
-        &with(dns, Effect::Dns(DnsEffect::Drop)),
+        &with(dns, Effect::Dns(DnsAnswer::Drop.into())),
         "unknown zone or name `cowins.test`",
         "did you mean `cowin.test`?",
     );
@@ -240,18 +240,49 @@ fn places_that_are_not_there() {
 #[test]
 fn what_hides_a_dns_fault_is_warned_of() {
     let dns = || FaultPlace::Dns("cowin.test".into());
-    let mut case = with(dns(), Effect::Dns(DnsEffect::Servfail));
+    let mut case = with(dns(), Effect::Dns(DnsAnswer::Servfail.into()));
     case.target.zones[0].ttl = seconds(60);
     refused(
         &case,
         "warning: fault `added` is shorter than the time that answers are cached",
         "ttl",
     );
-    let mut case = with(dns(), Effect::Dns(DnsEffect::Servfail));
+    let mut case = with(dns(), Effect::Dns(DnsAnswer::Servfail.into()));
     case.scenario.load[0].client.reuse = Reuse::Shared;
     refused(
         &case,
         "warning: `citizens` keep their connections",
         "reuse: journey",
     );
+}
+
+#[test]
+fn wrong_answers_lead_to_nobody_else() {
+    let place = || FaultPlace::Dns("cowin.test".into());
+    let wrong = |ip: &str| {
+        let addresses = vec![ip.parse().expect(ip)];
+        with(place(), Effect::Dns(DnsAnswer::Wrong(addresses).into()))
+    };
+    for safe in ["192.0.2.1", "203.0.113.9", "127.0.0.9", "2001:db8::1"] {
+        let plan = wrong(safe).plan();
+        assert!(
+            matches!(&plan.faults[1].effect, Effect::Dns(effect) if effect.addresses().len() == 1)
+        );
+    }
+    for stranger in ["8.8.8.8", "10.0.0.1", "2001:4860::1", "::ffff:8.8.8.8"] {
+        let message = format!("fault `added` answers {stranger}, which lies outside `guard.allow`");
+        refused(&wrong(stranger), &message, "192.0.2.0/24");
+    }
+    let dead = DnsEffect {
+        servers: Some(2),
+        ..DnsAnswer::Drop.into()
+    };
+    let mut case = with(place(), Effect::Dns(dead));
+    refused(
+        &case,
+        "fault `added` is put in at 2 servers, and 1 answer",
+        "dns: {servers: 2",
+    );
+    case.target.dns_servers = 2;
+    case.plan();
 }

@@ -222,6 +222,7 @@ pub(crate) fn cowin() -> Case {
             services: Vec::new(),
             links: Vec::new(),
             zones: Vec::new(),
+            dns_servers: 1,
             launch: Vec::new(),
         },
         overrides: Overrides::default(),

@@ -21,7 +21,7 @@ fn fault(start: Trigger, end: Option<Trigger>, ramp: u64) -> FaultPlan {
         ramp_out: Duration::ZERO,
         share: Ratio::ONE,
         shape: crate::plan::ShapePlan::default(),
-        effect: Effect::Dns(DnsEffect::Servfail),
+        effect: Effect::Dns(DnsAnswer::Servfail.into()),
         provenance: Provenance::default(),
     }
 }

@@ -23,9 +23,9 @@ pub use demand::{
     RecordedTraffic, ReplayLog, Spacing, Traffic,
 };
 pub use effect::{
-    Cut, DnsEffect, Effect, ExecEffect, FieldMatch, HttpAction, HttpClose, HttpDelay, HttpEffect,
-    HttpMatch, JsonEdit, JsonMatch, Person, ProcessEffect, RateLimit, RateWindow, Spread,
-    TcpEffect, TcpStream, Wanted,
+    Cut, DnsAnswer, DnsEffect, Effect, ExecEffect, Family, FieldMatch, HttpAction, HttpClose,
+    HttpDelay, HttpEffect, HttpMatch, JsonEdit, JsonMatch, OverTcp, Person, ProcessEffect,
+    RateLimit, RateWindow, ShareOf, Spread, TcpEffect, TcpStream, Wanted,
 };
 pub use fault::{Fault, FaultPlace, Until};
 pub use journey::{

@@ -310,6 +310,23 @@ pub(super) const EXEC: Table = Table {
     keys: &[needs("do"), needs("undo"), may("check"), may("timeout")],
 };
 
+pub(super) const DNS: Table = Table {
+    name: "dns_effect",
+    what: "a dns effect",
+    keys: &[
+        may("answer"),
+        may("wrong"),
+        may("stale"),
+        may("keep"),
+        may("only"),
+        may("over_tcp"),
+        may("delay"),
+        may("ttl"),
+        may("share_of"),
+        may("servers"),
+    ],
+};
+
 pub(super) const MEASURE: Table = Table {
     name: "measure",
     what: "the settings of measuring",
@@ -360,6 +377,7 @@ pub(crate) const ALL: &[&Table] = &[
     &PERSON,
     &TCP,
     &EXEC,
+    &DNS,
     &MEASURE,
 ];
 

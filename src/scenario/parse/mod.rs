@@ -31,6 +31,7 @@ pub(crate) use check::{checks, header_name, header_value};
 mod tests;
 
 pub use data::built_in_data;
+pub use effect::dns_effect;
 pub(crate) use effect::route;
 pub(crate) use names::is_reserved;
 pub(crate) use root::version;

@@ -67,12 +67,14 @@ fn names(places: &[&FaultPlace]) -> Option<Vec<String>> {
         FaultPlace::Service(name) | FaultPlace::Process(name) => name.clone(),
         FaultPlace::Feature { feature, .. } => feature.clone(),
         FaultPlace::Dns(name) => name.split('.').next().unwrap_or(name).to_owned(),
+        FaultPlace::Host => "host".to_owned(),
     };
     let long = |place: &FaultPlace| match place {
         FaultPlace::Link { from, to } => format!("{from}-{to}"),
         FaultPlace::Service(name) | FaultPlace::Process(name) => name.clone(),
         FaultPlace::Feature { service, feature } => format!("{service}-{feature}"),
         FaultPlace::Dns(name) => name.replace('.', "-"),
+        FaultPlace::Host => "host".to_owned(),
     };
     let longest = |place: &FaultPlace| {
         let kind = match place {
@@ -81,6 +83,7 @@ fn names(places: &[&FaultPlace]) -> Option<Vec<String>> {
             FaultPlace::Process(_) => "process",
             FaultPlace::Feature { .. } => "feature",
             FaultPlace::Dns(_) => "dns",
+            FaultPlace::Host => "the",
         };
         format!("{kind}-{}", long(place))
     };

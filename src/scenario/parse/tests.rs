@@ -206,7 +206,7 @@ fn faults_have_places_windows_and_shapes() {
         FaultPlace::Dns("portal.cowin.test".to_owned())
     );
     assert_eq!(lost.from.value.edge, Edge::End);
-    assert_eq!(lost.effect.value, Effect::Dns(DnsEffect::NoData));
+    assert_eq!(lost.effect.value, Effect::Dns(DnsAnswer::NoData.into()));
     assert_eq!(
         slow.effect.value,
         Effect::Tcp(TcpEffect::Latency {

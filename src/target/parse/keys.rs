@@ -67,7 +67,7 @@ pub(super) const LINK: Table = Table {
 pub(super) const DNS: Table = Table {
     name: "dns",
     what: "the names of the target",
-    keys: &[needs("zones")],
+    keys: &[needs("zones"), may("servers")],
 };
 
 pub(super) const LAUNCH: Table = Table {

@@ -73,9 +73,10 @@ fn lower(
     let links = fields
         .get("links")
         .map_or_else(Vec::new, |node| link::section(node, &names, mistakes));
-    let zones = fields
-        .get("dns")
-        .map_or_else(Vec::new, |node| zone::section(node, mistakes));
+    let (zones, dns_servers) = fields.get("dns").map_or_else(
+        || (Vec::new(), zone::SERVERS),
+        |node| zone::section(node, mistakes),
+    );
     let launch = fields.get("launch").map_or_else(Vec::new, |node| {
         launch::section(node, &names, &mut env, mistakes)
     });
@@ -98,6 +99,7 @@ fn lower(
         services,
         links,
         zones,
+        dns_servers,
         launch,
     })
 }

@@ -12,14 +12,26 @@ use crate::{
 /// Time to live of answers when the zone does not say.
 const TTL: Duration = Duration::from_secs(1);
 
-/// The section `dns:`.
-pub(super) fn section(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Vec<Zone> {
+/// Servers when the file does not say.
+pub(super) const SERVERS: u32 = 1;
+/// As many as a stub resolver asks (`MAXNS` in glibc's `resolv.h`).
+const MOST_SERVERS: u32 = 3;
+
+/// The section `dns:`: the zones, and how many servers answer for them.
+pub(super) fn section(node: &Spanned<Node>, mistakes: &mut Mistakes) -> (Vec<Zone>, u32) {
     let Some(fields) = Fields::open(node, &DNS, mistakes) else {
-        return Vec::new();
+        return (Vec::new(), SERVERS);
     };
-    let Some(node) = fields.get("zones") else {
-        return Vec::new();
-    };
+    let servers = fields
+        .get("servers")
+        .and_then(|node| mistakes.count(node, 1..=MOST_SERVERS));
+    let zones = fields
+        .get("zones")
+        .map_or_else(Vec::new, |node| zones(node, mistakes));
+    (zones, servers.unwrap_or(SERVERS))
+}
+
+fn zones(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Vec<Zone> {
     mistakes
         .entries(
             node,

@@ -9,7 +9,7 @@ mod process;
 mod tcp;
 
 pub use self::{
-    dns::DnsEffect,
+    dns::{DnsAnswer, DnsEffect, Family, OverTcp, ShareOf},
     exec::ExecEffect,
     http::{
         Cut, FieldMatch, HttpAction, HttpClose, HttpDelay, HttpEffect, HttpMatch, JsonEdit,

@@ -9,10 +9,23 @@ mod tcp;
 pub(crate) use self::http::route;
 
 use crate::{
-    diagnostic::Spanned,
-    document::{Entry, Mistakes, Node},
-    scenario::model::Effect,
+    diagnostic::{Diagnostics, Source, Spanned},
+    document::{Entry, Mistakes, Node, tree},
+    scenario::model::{DnsEffect, Effect},
 };
+
+/// Reads what stands under `dns:` in a fault, alone.
+///
+/// # Errors
+/// All mistakes of the text.
+pub fn dns_effect(source: Source) -> Result<DnsEffect, Diagnostics> {
+    let mut mistakes = Mistakes::new(source);
+    let effect = tree(&mut mistakes).and_then(|node| dns::effect(&node, &mut mistakes));
+    match effect {
+        Some(effect) if !mistakes.has_errors() => Ok(effect),
+        _ => Err(mistakes.finish()),
+    }
+}
 
 /// The effect under one of the five keys.
 pub(super) fn effect(entry: &Entry, mistakes: &mut Mistakes) -> Option<Effect> {

@@ -1,5 +1,8 @@
 //! The DNS plane, asked over real UDP and TCP.
 
+mod effects;
+mod packets;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use hickory_proto::{
@@ -19,23 +22,23 @@ use crate::{
         fixtures::{PATIENCE, fault, plan, sharing},
     },
     plan::{FaultPlan, PlacePlan, ZonePlan},
-    scenario::model::{DnsEffect, Effect},
+    scenario::model::{DnsAnswer, DnsEffect, Effect},
     seed::Seed,
     time::Clock,
     units::Ratio,
 };
 
-fn at(name: &str, place: &str, zone: bool, effect: DnsEffect) -> FaultPlan {
+fn at(name: &str, place: &str, zone: bool, effect: impl Into<DnsEffect>) -> FaultPlan {
     let name_of_place = place.to_owned();
     let place = PlacePlan::Dns {
         name: name_of_place,
         zone,
     };
-    fault(name, place, Effect::Dns(effect))
+    fault(name, place, Effect::Dns(effect.into()))
 }
 
-fn planes(faults: Vec<FaultPlan>) -> (Planes, SocketAddr) {
-    let zone = ZonePlan {
+fn zone() -> ZonePlan {
+    ZonePlan {
         name: "cowin.test".into(),
         records: vec![
             (
@@ -48,10 +51,13 @@ fn planes(faults: Vec<FaultPlan>) -> (Planes, SocketAddr) {
             ),
         ],
         ttl: Duration::from_secs(3),
-    };
-    let plan = plan(Vec::new(), vec![zone], faults);
+    }
+}
+
+fn planes(faults: Vec<FaultPlan>) -> (Planes, SocketAddr) {
+    let plan = plan(Vec::new(), vec![zone()], faults);
     let planes = Planes::bind(Arc::new(plan), Clock::start()).expect("it binds");
-    let addr = planes.dns().expect("a server");
+    let addr = planes.dns()[0];
     (planes, addr)
 }
 
@@ -152,7 +158,7 @@ async fn long_answers_are_truncated_unless_edns_makes_room() {
     };
     let plan = plan(Vec::new(), vec![zone], Vec::new());
     let planes = Planes::bind(Arc::new(plan), Clock::start()).expect("it binds");
-    let server = planes.dns().expect("a server");
+    let server = planes.dns()[0];
     let plain = ask(server, "all.many.test.", RecordType::A).await;
     assert!(plain.metadata.truncation && plain.edns.is_none());
 
@@ -195,13 +201,13 @@ async fn nonsense_stops_nothing() {
 async fn every_effect_is_seen_and_goes() {
     let (portal, sms) = ("portal.cowin.test.", "sms.cowin.test.");
     for (effect, expected) in [
-        (DnsEffect::Servfail, Some(ResponseCode::ServFail)),
-        (DnsEffect::Nxdomain, Some(ResponseCode::NXDomain)),
-        (DnsEffect::Refused, Some(ResponseCode::Refused)),
-        (DnsEffect::NoData, Some(ResponseCode::NoError)),
-        (DnsEffect::Drop, None),
+        (DnsAnswer::Servfail, Some(ResponseCode::ServFail)),
+        (DnsAnswer::Nxdomain, Some(ResponseCode::NXDomain)),
+        (DnsAnswer::Refused, Some(ResponseCode::Refused)),
+        (DnsAnswer::NoData, Some(ResponseCode::NoError)),
+        (DnsAnswer::Drop, None),
     ] {
-        let (planes, server) = planes(vec![at("lost", "portal.cowin.test", false, effect)]);
+        let (planes, server) = planes(vec![at("lost", "portal.cowin.test", false, effect.clone())]);
         planes.inject(0, Ratio::ONE).await.expect("injected");
         let within = expected.map_or(Duration::from_millis(200), |_| PATIENCE);
         let answer = ask_within(server, portal, RecordType::A, within).await;
@@ -222,9 +228,9 @@ async fn every_effect_is_seen_and_goes() {
 #[tokio::test]
 async fn overlapping_faults_go_one_by_one() {
     let (planes, server) = planes(vec![
-        at("zone", "cowin.test", true, DnsEffect::Refused),
-        at("name", "portal.cowin.test", false, DnsEffect::Nxdomain),
-        at("abroad", "example.invalid", true, DnsEffect::Servfail),
+        at("zone", "cowin.test", true, DnsAnswer::Refused),
+        at("name", "portal.cowin.test", false, DnsAnswer::Nxdomain),
+        at("abroad", "example.invalid", true, DnsAnswer::Servfail),
     ]);
     for fault in [1, 0, 2] {
         planes.inject(fault, Ratio::ONE).await.expect("injected");
@@ -260,7 +266,7 @@ async fn overlapping_faults_go_one_by_one() {
 
 #[tokio::test]
 async fn a_share_is_a_share_of_questions() {
-    let fault = at("some", "cowin.test", true, DnsEffect::Servfail);
+    let fault = at("some", "cowin.test", true, DnsAnswer::Servfail);
     let fault = sharing(fault, 0.5);
     let seed = Dose::new(&fault, Seed(7)).seed();
     let (planes, server) = planes(vec![fault]);
