@@ -34,6 +34,21 @@ impl Guard {
         }
     }
 
+    /// Loopback and the networks that are nobody's on the internet (RFC 1918, RFC 4193). Link-local
+    /// addresses are not among them: clouds serve credentials there.
+    #[must_use]
+    pub fn private() -> Self {
+        let v4 = |a, b, length| IpNet::new_assert(IpAddr::from([a, b, 0, 0]), length);
+        let mut guard = Self::loopback();
+        guard.allow.extend([
+            v4(10, 0, 8),
+            v4(172, 16, 12),
+            v4(192, 168, 16),
+            IpNet::new_assert(IpAddr::from([0xfc00, 0, 0, 0, 0, 0, 0, 0]), 7),
+        ]);
+        guard
+    }
+
     /// Whether `ip` may be talked to. An IPv4-mapped IPv6 address counts as the IPv4 address.
     #[must_use]
     pub fn allows(&self, ip: IpAddr) -> bool {
@@ -73,6 +88,16 @@ mod tests {
             ("::ffff:10.0.0.1", false),
             ("0.0.0.0", false),
             ("::", false),
+        ] {
+            assert_eq!(guard.allows(ip.parse().expect(ip)), allowed, "{ip}");
+        }
+        let guard = Guard::private();
+        for (ip, allowed) in [
+            ("127.0.0.1", true),
+            ("172.31.0.1", true),
+            ("fd00::1", true),
+            ("169.254.169.254", false),
+            ("1.1.1.1", false),
         ] {
             assert_eq!(guard.allows(ip.parse().expect(ip)), allowed, "{ip}");
         }

@@ -58,6 +58,31 @@ fn tcp(effect: &TcpEffect) -> String {
             };
             format!("tcp: latency {}{jitter}{}", Span(*latency), way(stream))
         }
+        TcpEffect::Bandwidth { rate, stream } => {
+            format!("tcp: bandwidth {rate}{}", way(stream))
+        }
+        TcpEffect::SlowClose { delay, stream } => {
+            format!("tcp: slow_close {}{}", Span(*delay), way(stream))
+        }
+        TcpEffect::Slicer {
+            size,
+            variation,
+            delay,
+            stream,
+        } => {
+            let variation = match variation.0 {
+                0 => String::new(),
+                _ => format!(" ± {variation}"),
+            };
+            let delay = match delay.is_zero() {
+                true => String::new(),
+                false => format!(" every {}", Span(*delay)),
+            };
+            format!("tcp: slicer {size}{variation}{delay}{}", way(stream))
+        }
+        TcpEffect::LimitData { bytes, stream } => {
+            format!("tcp: limit_data {bytes}{}", way(stream))
+        }
         TcpEffect::Timeout { timeout, stream } => {
             format!("tcp: timeout {}{}", Span(*timeout), way(stream))
         }

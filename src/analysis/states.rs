@@ -128,8 +128,14 @@ fn collapsed(group: &Group, best: Option<f64>, around: &Surroundings<'_>) -> boo
 pub(crate) fn cuts(fault: &FaultPlan) -> bool {
     let cut = match &fault.effect {
         Effect::Tcp(tcp) => match tcp {
-            TcpEffect::Timeout { .. } | TcpEffect::Down | TcpEffect::Reset { .. } => true,
-            TcpEffect::Latency { .. } => false,
+            TcpEffect::Timeout { .. }
+            | TcpEffect::Down
+            | TcpEffect::Reset { .. }
+            | TcpEffect::LimitData { .. } => true,
+            TcpEffect::Bandwidth { rate, .. } => rate.0 == 0,
+            TcpEffect::Latency { .. } | TcpEffect::SlowClose { .. } | TcpEffect::Slicer { .. } => {
+                false
+            }
         },
         Effect::Http(_) | Effect::Dns(_) | Effect::Process(_) | Effect::Exec(_) => false,
     };

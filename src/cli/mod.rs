@@ -11,6 +11,7 @@ mod here;
 mod import;
 mod live;
 mod plan;
+mod proxy;
 mod report;
 mod run;
 mod schema;
@@ -43,6 +44,7 @@ enum Command {
     Runs(report::RunsArgs),
     Heal(heal::Args),
     Schema(schema::Args),
+    Proxy(proxy::Args),
     Stage(stage::Args),
     Dns(dns::Args),
     Completions(Completions),
@@ -59,7 +61,7 @@ struct Completions {
 
 /// Parses the arguments, runs one command, and says how it ended.
 pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(proxy::with_go_flags(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
             // clap's own exit code for bad usage is 2 too; help and version are not mistakes.
@@ -81,6 +83,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Runs(args) => report::runs(&args),
         Command::Heal(args) => heal::main(&args),
         Command::Schema(args) => schema::main(&args),
+        Command::Proxy(args) => proxy::main(args),
         Command::Stage(args) => stage::main(args),
         Command::Dns(args) => dns::main(&args),
         Command::Completions(args) => completions(args.shell),

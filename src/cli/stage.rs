@@ -286,7 +286,7 @@ fn describe(error: &dyn std::error::Error) -> String {
 
 /// A flood opens thousands of connections, and the customary soft limit is 1024; the hard limit is
 /// what the system's owner allows. Without permission the process runs with what it has.
-fn raise_descriptor_limit() {
+pub(crate) fn raise_descriptor_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum {
         let _ = setrlimit(

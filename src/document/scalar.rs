@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     diagnostic::Spanned,
-    units::{Rate, Ratio, Span, UnitError},
+    units::{ByteRate, ByteSize, Rate, Ratio, Span, UnitError},
 };
 
 impl Mistakes {
@@ -150,6 +150,16 @@ impl Mistakes {
     /// A rate.
     pub(crate) fn rate(&mut self, node: &Spanned<Node>) -> Option<Rate> {
         self.quantity(node, "a rate such as `400/s`", "/s")
+    }
+
+    /// An amount of data.
+    pub(crate) fn byte_size(&mut self, node: &Spanned<Node>) -> Option<ByteSize> {
+        self.quantity(node, "an amount of data such as `10KB`", "B")
+    }
+
+    /// An amount of data a second.
+    pub(crate) fn byte_rate(&mut self, node: &Spanned<Node>) -> Option<ByteRate> {
+        self.quantity(node, "an amount of data a second such as `100KB/s`", "KB/s")
     }
 
     /// `2s..6s`, or one length of time for both ends.

@@ -35,6 +35,15 @@ impl<T> Board<T> {
         });
     }
 
+    /// Puts an entry in the place of another.
+    pub(super) fn replace(&self, old: &Arc<T>, new: &Arc<T>) {
+        self.0.send_modify(|list| {
+            let swap =
+                |entry: &Arc<T>| Arc::clone(if Arc::ptr_eq(entry, old) { new } else { entry });
+            *list = Arc::new(list.iter().map(swap).collect());
+        });
+    }
+
     /// Takes an entry down; the others keep their order.
     pub(super) fn take_down(&self, entry: &Arc<T>) {
         self.0.send_modify(|list| {

@@ -10,7 +10,8 @@ use crate::{plan::FaultPlan, seed::Seed, units::Ratio};
 pub(super) struct Dose {
     name: String,
     seed: Seed,
-    share: Ratio,
+    /// The share's `f64`, as bits.
+    share: AtomicU64,
     /// The level's `f64`, as bits.
     level: AtomicU64,
     hits: AtomicU64,
@@ -28,7 +29,7 @@ impl Dose {
         Self {
             name: name.to_owned(),
             seed: seed.named(name),
-            share,
+            share: AtomicU64::new(share.get().to_bits()),
             level: AtomicU64::new(Ratio::ONE.get().to_bits()),
             hits: AtomicU64::new(0),
             spared: AtomicU64::new(0),
@@ -47,8 +48,12 @@ impl Dose {
     }
 
     /// The share as the plan has it.
-    pub(super) const fn share(&self) -> Ratio {
-        self.share
+    pub(super) fn share(&self) -> Ratio {
+        Ratio::new(f64::from_bits(self.share.load(Relaxed))).unwrap_or(Ratio::ONE)
+    }
+
+    pub(super) fn set_share(&self, share: Ratio) {
+        self.share.store(share.get().to_bits(), Relaxed);
     }
 
     /// The level that is in force now.
@@ -62,7 +67,7 @@ impl Dose {
 
     /// The share that is in force now: the plan's, scaled by the level.
     pub(super) fn current_share(&self) -> Ratio {
-        self.share.of(self.level())
+        self.share().of(self.level())
     }
 
     /// Whether `share` of what is numbered holds the one numbered `n`. As a share grows, those in

@@ -25,6 +25,7 @@ mod injector;
 mod planes;
 mod process;
 mod tcp;
+pub mod toxiproxy;
 
 #[cfg(test)]
 mod fixtures;

@@ -261,31 +261,7 @@ fn waits(plan: &Plan, trigger: &Trigger) -> String {
 fn does(fault: &FaultPlan) -> String {
     let mut text = match &fault.effect {
         Effect::Http(http) => format!("{}{}", done_to_requests(&http.action), http.matching),
-        Effect::Tcp(tcp) => match tcp {
-            TcpEffect::Latency {
-                latency,
-                jitter,
-                stream,
-            } => {
-                let jitter = match jitter.is_zero() {
-                    true => String::new(),
-                    false => format!(" ± {}", Span(*jitter)),
-                };
-                format!("{} slower {}{jitter}", direction(*stream), Span(*latency))
-            }
-            TcpEffect::Timeout { timeout, stream } if timeout.is_zero() => {
-                format!("{} swallowed, never closed", direction(*stream))
-            }
-            TcpEffect::Timeout { timeout, stream } => {
-                format!(
-                    "{} swallowed, closed after {}",
-                    direction(*stream),
-                    Span(*timeout)
-                )
-            }
-            TcpEffect::Down => "refused".to_owned(),
-            TcpEffect::Reset { after } => format!("reset after {}", Span(*after)),
-        },
+        Effect::Tcp(tcp) => tcp_does(tcp),
         Effect::Dns(dns) => dns.to_string(),
         Effect::Process(process) => match process {
             ProcessEffect::Kill => "killed",
@@ -315,6 +291,60 @@ fn does(fault: &FaultPlan) -> String {
         text.push_str(&format!(", growing for {}", Span(fault.ramp)));
     }
     text
+}
+
+fn tcp_does(effect: &TcpEffect) -> String {
+    match effect {
+        TcpEffect::Latency {
+            latency,
+            jitter,
+            stream,
+        } => {
+            let jitter = match jitter.is_zero() {
+                true => String::new(),
+                false => format!(" ± {}", Span(*jitter)),
+            };
+            format!("{} slower {}{jitter}", direction(*stream), Span(*latency))
+        }
+        TcpEffect::Bandwidth { rate, stream } if rate.0 == 0 => {
+            format!("{} held back", direction(*stream))
+        }
+        TcpEffect::Bandwidth { rate, stream } => {
+            format!("{} at {rate} a connection", direction(*stream))
+        }
+        TcpEffect::SlowClose { delay, stream } => {
+            format!("end of {} late by {}", direction(*stream), Span(*delay))
+        }
+        TcpEffect::Timeout { timeout, stream } if timeout.is_zero() => {
+            format!("{} swallowed, never closed", direction(*stream))
+        }
+        TcpEffect::Timeout { timeout, stream } => {
+            let timeout = Span(*timeout);
+            format!("{} swallowed, closed after {timeout}", direction(*stream))
+        }
+        TcpEffect::Slicer {
+            size,
+            variation,
+            delay,
+            stream,
+        } => {
+            let variation = match variation.0 {
+                0 => String::new(),
+                _ => format!(" ± {variation}"),
+            };
+            let delay = match delay.is_zero() {
+                true => String::new(),
+                false => format!(", {} after each", Span(*delay)),
+            };
+            let direction = direction(*stream);
+            format!("{direction} in pieces of {size}{variation}{delay}")
+        }
+        TcpEffect::LimitData { bytes, stream } => {
+            format!("closed after {bytes} of {}", direction(*stream))
+        }
+        TcpEffect::Down => "refused".to_owned(),
+        TcpEffect::Reset { after } => format!("reset after {}", Span(*after)),
+    }
 }
 
 /// What is done to requests, in a few words.

@@ -1,11 +1,13 @@
 //! Units as types: no bare number of milliseconds or requests a second crosses a module.
 //! Each parses what people write and prints text that parses back to the same value.
 
+mod bytes;
 mod rate;
 mod ratio;
 mod span;
 mod users;
 
+pub use bytes::{ByteRate, ByteSize};
 pub use rate::Rate;
 pub use ratio::Ratio;
 pub use span::{Span, parse_span};

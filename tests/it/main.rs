@@ -17,6 +17,7 @@ mod launch;
 mod orphans;
 #[cfg(target_os = "linux")]
 mod ports;
+mod proxy;
 mod servers;
 mod shipped_files;
 #[cfg(target_os = "linux")]

@@ -10,6 +10,15 @@ use super::{
     toxics::{Decision, End, Item, Toxic},
 };
 
+/// Bytes that a stage holds before it makes the one before it wait, where its toxic is one that
+/// does so.
+const STAGE_MOST: usize = 32 << 10;
+/// Bytes that all stages may hold together: enough for 100 ms at 80 MB/s, so that latency does not
+/// cap bandwidth (Toxiproxy holds 1024 chunks of at most 32 KiB).
+const HELD_MOST: usize = 8 << 20;
+/// Bytes that wait for a slow receiver before its sender is made to wait.
+const READY_MOST: usize = 64 << 10;
+
 /// Items flow through the stages in order of injection; each stage holds what is not yet due.
 /// What leaves the last one can be popped. Bytes are never reordered, and lost only where a toxic
 /// says so.
@@ -25,14 +34,42 @@ pub(super) struct Chain {
 struct Stage {
     posting: Arc<Posting>,
     toxic: Toxic,
-    /// What waits, and until when; times never go down.
-    queue: VecDeque<(Instant, Item)>,
+    /// What waits, and until when; times never go down, and `None` is never.
+    queue: VecDeque<(Option<Instant>, Item)>,
+    /// Bytes in the queue.
+    held: usize,
+}
+
+impl Stage {
+    fn has_room(&self) -> bool {
+        self.held < STAGE_MOST || self.toxic.has_endless_room()
+    }
+
+    fn hold(&mut self, due: Option<Instant>, item: Item) {
+        let due = match self.queue.back() {
+            Some((last, _)) => last.zip(due).map(|(last, due)| last.max(due)),
+            None => due,
+        };
+        self.held += item.len();
+        self.queue.push_back((due, item));
+    }
+
+    /// When the first of what waits may go on.
+    fn due(&self) -> Option<Instant> {
+        self.queue.front()?.0
+    }
+
+    fn release(&mut self) -> Option<Item> {
+        let (_, item) = self.queue.pop_front()?;
+        self.held -= item.len();
+        Some(item)
+    }
 }
 
 impl Chain {
     /// Makes the chain consist of `wanted`, in that order; `build` makes the toxic of a posting
-    /// that is new here. Toxics that stay keep their state. What a removed one held goes on at
-    /// once.
+    /// that is new here. Toxics that stay keep their state. Data that a removed or changed one
+    /// held goes on at once.
     ///
     /// # Errors
     /// How the connection ends, when a removed toxic ends it.
@@ -41,43 +78,62 @@ impl Chain {
         wanted: &[Arc<Posting>],
         now: Instant,
         mut build: impl FnMut(&Posting) -> Option<Toxic>,
+        mut change: impl FnMut(&Posting, &mut Toxic),
     ) -> Result<(), End> {
         // first let go of everything: the postings of removed toxics must not outlive this call
         let mut ended = None;
         let mut index = 0;
-        while index < self.stages.len() {
-            if wanted
+        while let Some(stage) = self.stages.get_mut(index) {
+            let known = wanted
                 .iter()
-                .any(|posting| Arc::ptr_eq(posting, &self.stages[index].posting))
-            {
-                index += 1;
-                continue;
-            }
-            let removed = self.stages.remove(index);
-            ended = ended.or_else(|| removed.toxic.on_removal());
-            for (_, item) in removed.queue {
-                self.held -= item.len();
-                self.feed(index, item, now)?;
+                .find(|posting| posting.is_same_fault(&stage.posting));
+            match known {
+                Some(posting) if Arc::ptr_eq(posting, &stage.posting) => index += 1,
+                Some(posting) => {
+                    stage.posting = Arc::clone(posting);
+                    change(posting, &mut stage.toxic);
+                    let queue = std::mem::take(&mut stage.queue);
+                    let held = std::mem::take(&mut stage.held);
+                    self.held -= held;
+                    for (_, item) in queue {
+                        // an end that was late is late by the new rule, data was late enough
+                        let from = match item {
+                            Item::Data(_) => index + 1,
+                            Item::Eof | Item::Close => index,
+                        };
+                        self.feed(from, item, now)?;
+                    }
+                    index += 1;
+                }
+                None => {
+                    let removed = self.stages.remove(index);
+                    ended = ended.or_else(|| removed.toxic.on_removal());
+                    self.held -= removed.held;
+                    for (_, item) in removed.queue {
+                        self.feed(index, item, now)?;
+                    }
+                }
             }
         }
         if let Some(end) = ended {
             return Err(end);
         }
+        let mut place = 0;
         for posting in wanted {
-            let known = self
-                .stages
-                .iter()
-                .any(|stage| Arc::ptr_eq(&stage.posting, posting));
-            if known {
-                continue;
-            }
-            if let Some(toxic) = build(posting) {
-                self.stages.push(Stage {
+            let stage = self.stages.get(place);
+            if stage.is_none_or(|stage| !Arc::ptr_eq(&stage.posting, posting)) {
+                let Some(toxic) = build(posting) else {
+                    continue;
+                };
+                let stage = Stage {
                     posting: Arc::clone(posting),
                     toxic,
                     queue: VecDeque::new(),
-                });
+                    held: 0,
+                };
+                self.stages.insert(place, stage);
             }
+            place += 1;
         }
         Ok(())
     }
@@ -95,15 +151,19 @@ impl Chain {
     /// # Errors
     /// How the connection ends, when it is time for it.
     pub(super) fn advance(&mut self, now: Instant) -> Result<(), End> {
-        for index in 0..self.stages.len() {
-            while let Some(&(due, _)) = self.stages[index].queue.front() {
-                if due > now {
-                    break;
-                }
-                if let Some((due, item)) = self.stages[index].queue.pop_front() {
+        let mut moved = true;
+        while moved {
+            moved = false;
+            // from behind, since each makes room for the one before it
+            for index in (0..self.stages.len()).rev() {
+                while let Some(due) = self.due(index).filter(|due| *due <= now) {
+                    let Some(item) = self.stages[index].release() else {
+                        break;
+                    };
                     self.held -= item.len();
                     // it left when it was due, not when we came to look: delays add up exactly
                     self.feed(index + 1, item, due)?;
+                    moved = true;
                 }
             }
         }
@@ -123,26 +183,39 @@ impl Chain {
 
     /// When [`Chain::advance`] has something to do again.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let due = self.stages.iter().filter_map(|stage| {
-            let (due, _) = stage.queue.front()?;
-            Some(*due)
-        });
-        due.chain(self.end().map(|(at, _)| at)).min()
+        (0..self.stages.len())
+            .filter_map(|index| self.due(index))
+            .chain(self.end().map(|(at, _)| at))
+            .min()
     }
 
-    /// Bytes that are in it.
-    pub(super) const fn held(&self) -> usize {
-        self.held
-    }
-
-    /// Bytes that have passed every toxic and wait to be popped.
-    pub(super) const fn ready(&self) -> usize {
-        self.ready
+    /// Whether more may be pushed; if not, its sender has to wait.
+    pub(super) fn has_room(&self) -> bool {
+        self.has_room_at(0) && self.ready < READY_MOST && self.held < HELD_MOST
     }
 
     /// Whether what comes is lost.
     pub(super) fn loses(&self) -> bool {
         self.stages.iter().any(|stage| stage.toxic.loses())
+    }
+
+    /// Bytes that are in it.
+    #[cfg(test)]
+    pub(super) const fn held(&self) -> usize {
+        self.held
+    }
+
+    /// When a stage has something to pass on that the next one has room for.
+    fn due(&self, index: usize) -> Option<Instant> {
+        if self.has_room_at(index + 1) {
+            self.stages[index].due()
+        } else {
+            None
+        }
+    }
+
+    fn has_room_at(&self, index: usize) -> bool {
+        self.stages.get(index).is_none_or(Stage::has_room)
     }
 
     /// The earliest end that a toxic has in mind.
@@ -154,25 +227,55 @@ impl Chain {
     }
 
     /// Sends an item through the stages from `index` on, until one holds or loses it.
-    fn feed(&mut self, index: usize, item: Item, now: Instant) -> Result<(), End> {
-        for stage in &mut self.stages[index..] {
-            match stage.toxic.take(now, &item, stage.posting.level()) {
-                Decision::Lose => return Ok(()),
-                Decision::End(end) => return Err(end),
-                Decision::PassAt(at) => {
-                    let last = stage.queue.back().map(|(due, _)| *due);
-                    if last.is_some() || at > now {
-                        self.held += item.len();
-                        let due = last.map_or(at, |last| last.max(at));
-                        stage.queue.push_back((due, item));
-                        return Ok(());
-                    }
+    fn feed(&mut self, index: usize, mut item: Item, now: Instant) -> Result<(), End> {
+        loop {
+            let Some(stage) = self.stages.get_mut(index) else {
+                self.held += item.len();
+                self.ready += item.len();
+                self.out.push_back(item);
+                return Ok(());
+            };
+            let level = stage.posting.level();
+            match (stage.toxic.take(now, &item, level), &mut item) {
+                (Decision::Lose, _) => return Ok(()),
+                (Decision::End(end), _) => return Err(end),
+                (Decision::Stall, _) => return self.leave(index, None, item, now),
+                (Decision::SplitAt(first, at), Item::Data(bytes)) => {
+                    let piece = Item::Data(bytes.split_to(first.min(bytes.len())));
+                    self.leave(index, Some(at), piece, now)?;
+                }
+                (Decision::Cut(first), Item::Data(bytes)) => {
+                    bytes.truncate(first);
+                    self.leave(index, Some(now), item, now)?;
+                    return self.leave(index, Some(now), Item::Close, now);
+                }
+                (
+                    Decision::PassAt(at) | Decision::SplitAt(_, at),
+                    Item::Data(_) | Item::Eof | Item::Close,
+                ) => return self.leave(index, Some(at), item, now),
+                (Decision::Cut(_), Item::Eof | Item::Close) => {
+                    return self.leave(index, Some(now), item, now);
                 }
             }
         }
+    }
+
+    /// Lets an item leave a stage when it is due, behind what is there, and when the next has room.
+    fn leave(
+        &mut self,
+        index: usize,
+        due: Option<Instant>,
+        item: Item,
+        now: Instant,
+    ) -> Result<(), End> {
+        let at_once = due.is_some_and(|due| due <= now)
+            && self.stages[index].queue.is_empty()
+            && self.has_room_at(index + 1);
+        if at_once {
+            return self.feed(index + 1, item, now);
+        }
         self.held += item.len();
-        self.ready += item.len();
-        self.out.push_back(item);
+        self.stages[index].hold(due, item);
         Ok(())
     }
 }

@@ -50,7 +50,7 @@ impl TcpInjector {
 impl Injector for TcpInjector {
     async fn inject(&self, level: Ratio) -> Result<(), FaultError> {
         self.dose.set_level(level);
-        let posting = Arc::new(Posting::new(Arc::clone(&self.dose), self.effect.clone()));
+        let posting = Arc::new(Posting::new(Arc::clone(&self.dose), &self.effect));
         *self.posting() = Some(Arc::clone(&posting));
         self.link
             .post(posting)

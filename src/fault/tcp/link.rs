@@ -9,6 +9,8 @@ use super::{
     door::{Door, knock},
     posting::Posting,
     serve::{Core, accept},
+    traffic::Traffic,
+    upstream::Upstream,
 };
 use crate::{
     fault::{BindError, http::Proxy},
@@ -115,13 +117,38 @@ impl Link {
         let http = plan
             .http
             .then(|| Arc::new(Proxy::new(plan.upstream, guard.clone(), Arc::clone(marks))));
-        let core = Arc::new(Core::new(plan, guard, http));
+        let upstream = Upstream::At(plan.upstream);
+        let traffic = Arc::default();
+        let core = Core::new(plan.name.clone(), upstream, guard.clone(), http, traffic);
+        Ok(Self::open(door, listener, core))
+    }
+
+    /// A link of its own, without a plan; `traffic` gives the count for where it listens. Must be
+    /// called within a tokio runtime.
+    ///
+    /// # Errors
+    /// What the system says, above all that the address is in use.
+    pub(in crate::fault) fn alone(
+        name: &str,
+        listen: SocketAddr,
+        upstream: Upstream,
+        guard: &Guard,
+        traffic: impl FnOnce(SocketAddr) -> Arc<Traffic>,
+    ) -> io::Result<Self> {
+        let (door, listener) = Door::bind(listen)?;
+        let traffic = traffic(door.addr());
+        let core = Core::new(name.to_owned(), upstream, guard.clone(), None, traffic);
+        Ok(Self::open(door, listener, core))
+    }
+
+    fn open(door: Door, listener: TcpListener, core: Core) -> Self {
+        let core = Arc::new(core);
         let session = Session::start(&core, listener);
-        Ok(Self {
+        Self {
             door,
             core,
             gate: tokio::sync::Mutex::new(Gate::Open(session)),
-        })
+        }
     }
 
     /// Its name.
@@ -143,7 +170,7 @@ impl Link {
     ///
     /// # Errors
     /// When the listener cannot be opened (again).
-    pub(super) async fn post(&self, posting: Arc<Posting>) -> io::Result<()> {
+    pub(in crate::fault) async fn post(&self, posting: Arc<Posting>) -> io::Result<()> {
         self.core.board.post(posting);
         self.settle().await
     }
@@ -157,11 +184,26 @@ impl Link {
         self.settle().await
     }
 
+    /// Gives a TCP fault other attributes, on the connections that are there too; its toxics keep
+    /// their place and what they count.
+    pub(in crate::fault) fn replace(&self, old: &Arc<Posting>, new: &Arc<Posting>) {
+        self.core.board.replace(old, new);
+    }
+
+    /// How many connections it has accepted, and how many of them are open.
+    pub(in crate::fault) async fn connections(&self) -> (u64, usize) {
+        let open = match &*self.gate.lock().await {
+            Gate::Open(session) => session.connections.len(),
+            Gate::Closed | Gate::ShutDown => 0,
+        };
+        (self.core.accepted(), open)
+    }
+
     /// Takes a TCP fault out.
     ///
     /// # Errors
     /// When the listener cannot be opened (again).
-    pub(super) async fn take_down(&self, posting: &Arc<Posting>) -> io::Result<()> {
+    pub(in crate::fault) async fn take_down(&self, posting: &Arc<Posting>) -> io::Result<()> {
         self.core.board.take_down(posting);
         self.settle().await
     }

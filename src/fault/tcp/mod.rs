@@ -20,6 +20,8 @@ mod posting;
 mod relay;
 mod serve;
 mod toxics;
+mod traffic;
+mod upstream;
 
 #[cfg(test)]
 mod tests;
@@ -27,5 +29,8 @@ mod tests;
 pub(super) use injector::{TcpInjector, look};
 pub(super) use link::Link;
 use link::Verdict;
+pub(super) use posting::Posting;
 pub(super) use relay::Fate;
-pub(super) use serve::dial;
+pub(super) use toxics::{Cut, Kind};
+pub(super) use traffic::Traffic;
+pub(super) use upstream::{Upstream, dial};

@@ -4,28 +4,88 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::toxics::{Latency, Reset, Timeout, Toxic};
+use super::toxics::{Cut, Kind, Toxic};
 use crate::{
     fault::dose::Dose,
     scenario::model::{TcpEffect, TcpStream as Direction},
+    seed::Stream,
     units::Ratio,
 };
 
 /// A TCP fault in force on a link.
 #[derive(Debug)]
-pub(super) struct Posting {
+pub(in crate::fault) struct Posting {
     dose: Arc<Dose>,
-    effect: TcpEffect,
+    action: Action,
+}
+
+/// What it does.
+#[derive(Debug, Clone, Copy)]
+enum Action {
+    /// The link is down.
+    Down,
+    /// A toxic, in one direction or (`None`) in both.
+    Toxic(Kind, Option<Direction>),
 }
 
 impl Posting {
-    pub(super) const fn new(dose: Arc<Dose>, effect: TcpEffect) -> Self {
-        Self { dose, effect }
+    /// What a scenario says.
+    pub(super) fn new(dose: Arc<Dose>, effect: &TcpEffect) -> Self {
+        let (kind, stream) = match *effect {
+            TcpEffect::Down => {
+                return Self {
+                    dose,
+                    action: Action::Down,
+                };
+            }
+            TcpEffect::Reset { after } => (Kind::ResetPeer { after }, None),
+            TcpEffect::Latency {
+                latency,
+                jitter,
+                stream,
+            } => (Kind::Latency { latency, jitter }, Some(stream)),
+            TcpEffect::Bandwidth { rate, stream } => (Kind::Bandwidth { rate }, Some(stream)),
+            TcpEffect::SlowClose { delay, stream } => (Kind::SlowClose { delay }, Some(stream)),
+            TcpEffect::Timeout { timeout, stream } => (Kind::Timeout { timeout }, Some(stream)),
+            TcpEffect::Slicer {
+                size,
+                variation,
+                delay,
+                stream,
+            } => {
+                let bytes =
+                    |size: crate::units::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+                let cut = Cut {
+                    average: bytes(size),
+                    variation: bytes(variation),
+                    delay,
+                };
+                (Kind::Slicer(cut), Some(stream))
+            }
+            TcpEffect::LimitData { bytes, stream } => (Kind::LimitData { bytes }, Some(stream)),
+        };
+        Self {
+            dose,
+            action: Action::Toxic(kind, stream),
+        }
+    }
+
+    /// A toxic on one stream.
+    pub(in crate::fault) const fn toxic(dose: Arc<Dose>, kind: Kind, stream: Direction) -> Self {
+        Self {
+            dose,
+            action: Action::Toxic(kind, Some(stream)),
+        }
     }
 
     /// The fault's lasting state.
     pub(super) const fn dose(&self) -> &Arc<Dose> {
         &self.dose
+    }
+
+    /// Whether both are the same fault, perhaps with other attributes.
+    pub(super) fn is_same_fault(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.dose, &other.dose)
     }
 
     pub(super) fn level(&self) -> Ratio {
@@ -38,7 +98,7 @@ impl Posting {
     }
 
     const fn is_down(&self) -> bool {
-        matches!(self.effect, TcpEffect::Down)
+        matches!(self.action, Action::Down)
     }
 
     /// Whether it is down for everybody, so that there is no need to listen.
@@ -54,48 +114,47 @@ impl Posting {
     /// Whether the connection of that number is in its share. The level scales the share, but
     /// latency's amount.
     pub(super) fn holds(&self, number: u64) -> bool {
-        let share = match self.effect {
-            TcpEffect::Latency { .. } => self.dose.share(),
-            TcpEffect::Timeout { .. } | TcpEffect::Down | TcpEffect::Reset { .. } => {
-                self.dose.current_share()
-            }
+        let share = match self.action {
+            Action::Toxic(Kind::Latency { .. }, _) => self.dose.share(),
+            Action::Toxic(..) | Action::Down => self.dose.current_share(),
         };
         self.dose.holds_nth(number, share)
     }
 
     /// Whether it acts on the bytes of that direction.
     pub(super) fn acts_on(&self, direction: Direction) -> bool {
-        match self.effect {
-            TcpEffect::Latency { stream, .. } | TcpEffect::Timeout { stream, .. } => {
-                stream == direction
-            }
-            TcpEffect::Reset { .. } => true,
-            TcpEffect::Down => false,
+        match self.action {
+            Action::Toxic(_, stream) => stream.is_none_or(|stream| stream == direction),
+            Action::Down => false,
         }
     }
 
     /// Its toxic for one direction of a connection that it meets from now on.
-    pub(super) fn toxic(&self, number: u64, direction: Direction, now: Instant) -> Option<Toxic> {
-        let toxic = match self.effect {
-            TcpEffect::Latency {
-                latency, jitter, ..
-            } => {
-                let random = self.dose.seed().named("jitter").indexed(number).stream();
-                Toxic::Latency(Latency::new(latency, jitter, random))
-            }
-            TcpEffect::Timeout { timeout, stream } => {
-                Toxic::Timeout(Timeout::new(timeout, stream, now))
-            }
-            TcpEffect::Reset { after } => {
-                if direction == Direction::Downstream {
-                    // counted where it acts on the other direction
-                    return Some(Toxic::Reset(Reset::new(after)));
-                }
-                Toxic::Reset(Reset::new(after))
-            }
-            TcpEffect::Down => return None,
+    pub(super) fn build(&self, number: u64, direction: Direction, now: Instant) -> Option<Toxic> {
+        let Action::Toxic(kind, stream) = &self.action else {
+            return None;
         };
-        self.dose.hit();
-        Some(toxic)
+        // one that acts on both directions meets a connection once
+        if stream.is_some() || direction == Direction::Upstream {
+            self.met();
+        }
+        Some(Toxic::new(kind, direction, self.random(number), now))
+    }
+
+    /// Gives a toxic of the same fault its new attributes.
+    pub(super) fn change(
+        &self,
+        toxic: &mut Toxic,
+        number: u64,
+        direction: Direction,
+        now: Instant,
+    ) {
+        if let Action::Toxic(kind, _) = &self.action {
+            toxic.change(kind, direction, self.random(number), now);
+        }
+    }
+
+    fn random(&self, number: u64) -> Stream {
+        self.dose.seed().named("jitter").indexed(number).stream()
     }
 }

@@ -15,15 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     chain::Chain,
     posting::Posting,
-    toxics::{End, Item, Toxic},
+    toxics::{End, Item},
+    traffic::Traffic,
 };
 use crate::{fault::board::Board, scenario::model::TcpStream as Direction};
 
-/// Bytes that one direction may hold back: enough for 100 ms at 80 MB/s, so that latency does not
-/// cap bandwidth (Toxiproxy holds 1024 chunks of at most 32 KiB).
-const HELD_MOST: usize = 8 << 20;
-/// Bytes that wait for a slow receiver before its sender is made to wait.
-const READY_MOST: usize = 64 << 10;
 /// Size of a read.
 const CHUNK: usize = 16 << 10;
 /// How long a client may still talk after an HTTP server has closed: closing at once would reset
@@ -34,6 +30,7 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) board: &'a Board<Posting>,
+    pub(super) traffic: &'a Traffic,
     /// Its number, in order of arrival.
     pub(super) number: u64,
     /// The server's side is the HTTP proxy in this process, which closes as a whole.
@@ -128,6 +125,7 @@ where
     R: AsyncRead + Unpin + Send,
     W: AsyncWrite + Unpin + Send,
 {
+    let flow = place.traffic.flow(direction);
     let mut posted = place.board.subscribe();
     let mut chain = Chain::default();
     let mut buffer = BytesMut::new();
@@ -143,6 +141,7 @@ where
                 None => break,
                 Some(Item::Data(_)) if deaf => {}
                 Some(Item::Data(bytes)) => writing = bytes,
+                Some(Item::Close) => return Err(End::Close),
                 Some(Item::Eof) => {
                     // a peer that is gone already shows in the other direction
                     let _ = writer.shutdown().await;
@@ -154,17 +153,19 @@ where
             }
         }
         let deadline = chain.deadline();
-        let room = chain.ready() < READY_MOST && chain.held() < HELD_MOST;
+        let room = chain.has_room();
         if reading && room && buffer.capacity() - buffer.len() < CHUNK / 4 {
             buffer.reserve(CHUNK);
         }
         tokio::select! {
+            // what was posted before a byte came acts on it
+            biased;
             changed = posted.changed() => {
                 changed.map_err(|_| End::Close)?;
                 settle(&mut chain, &mut posted, direction, place)?;
             }
             written = writer.write_buf(&mut writing), if !writing.is_empty() => match written {
-                Ok(n) if n > 0 => {}
+                Ok(n) if n > 0 => flow.went(n),
                 _ if place.http && direction == Direction::Upstream => {
                     writing.clear();
                     deaf = true;
@@ -172,6 +173,7 @@ where
                 _ => return Err(End::Reset),
             },
             read = reader.read_buf(&mut buffer), if reading && room => {
+                flow.came(buffer.len());
                 reading = take(read, &mut buffer, &mut chain, direction, fate)?;
                 if !reading {
                     ends.mark(direction);
@@ -225,9 +227,12 @@ fn settle(
     }
     drop(list);
     let now = Instant::now();
-    chain.settle(&wanted, now, |posting| -> Option<Toxic> {
-        posting.toxic(place.number, direction, now)
-    })
+    chain.settle(
+        &wanted,
+        now,
+        |posting| posting.build(place.number, direction, now),
+        |posting, toxic| posting.change(toxic, place.number, direction, now),
+    )
 }
 
 async fn until(deadline: Option<Instant>) {

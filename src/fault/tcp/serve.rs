@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
-    io,
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -13,6 +12,7 @@ use std::{
 };
 
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::oneshot,
 };
@@ -22,17 +22,18 @@ use super::{
     posting::Posting,
     relay::{Fate, Place, relay},
     toxics::End,
+    traffic::Traffic,
+    upstream::Upstream,
 };
 use crate::{
     fault::{board::Board, http::Proxy},
     guard::Guard,
-    plan::LinkPlan,
 };
 
-/// How long an upstream may take to accept.
-const DIAL_WITHIN: Duration = Duration::from_secs(10);
 /// Pause when the machine is out of descriptors: accepting would fail again at once.
 const BREATH: Duration = Duration::from_millis(10);
+/// How long peers may take to close when a fault closes a connection.
+const PART_WITHIN: Duration = Duration::from_millis(500);
 /// Bytes between the relay and the HTTP proxy.
 const DUPLEX: usize = 64 << 10;
 
@@ -40,8 +41,9 @@ const DUPLEX: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) name: String,
-    upstream: SocketAddr,
+    upstream: Upstream,
     guard: Guard,
+    pub(super) traffic: Arc<Traffic>,
     pub(super) http: Option<Arc<Proxy>>,
     pub(super) board: Board<Posting>,
     accepted: AtomicU64,
@@ -50,16 +52,28 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(plan: &LinkPlan, guard: &Guard, http: Option<Arc<Proxy>>) -> Self {
+    pub(super) fn new(
+        name: String,
+        upstream: Upstream,
+        guard: Guard,
+        http: Option<Arc<Proxy>>,
+        traffic: Arc<Traffic>,
+    ) -> Self {
         Self {
-            name: plan.name.clone(),
-            upstream: plan.upstream,
-            guard: guard.clone(),
+            name,
+            upstream,
+            guard,
+            traffic,
             http,
             board: Board::default(),
             accepted: AtomicU64::new(0),
             knocks: Mutex::default(),
         }
+    }
+
+    /// How many connections came so far.
+    pub(super) fn accepted(&self) -> u64 {
+        self.accepted.load(Relaxed)
     }
 
     /// Our own calls that were not heard yet.
@@ -78,20 +92,6 @@ impl Core {
         }
         down.is_some()
     }
-
-    async fn dial(&self) -> io::Result<TcpStream> {
-        dial(self.upstream, &self.guard).await
-    }
-}
-
-/// Dials an upstream: the guard is asked first, and there is a time limit.
-pub(in crate::fault) async fn dial(addr: SocketAddr, guard: &Guard) -> io::Result<TcpStream> {
-    guard
-        .check(addr)
-        .map_err(|blocked| io::Error::new(io::ErrorKind::PermissionDenied, blocked))?;
-    let stream = tokio::time::timeout(DIAL_WITHIN, TcpStream::connect(addr)).await??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 /// Accepts and serves until told to stop; then the listener is closed.
@@ -131,6 +131,19 @@ pub(super) async fn accept(
     }
 }
 
+/// Closes both sockets in a way that what was written still arrives: a socket that is dropped while
+/// unread bytes wait in it sends a reset, which destroys what is under way.
+async fn part(client: &mut TcpStream, upstream: &mut TcpStream) {
+    let close = async |stream: &mut TcpStream| {
+        // one that is gone already needs no farewell
+        let _ = stream.shutdown().await;
+        let mut waste = [0; 4096];
+        while stream.read(&mut waste).await.is_ok_and(|n| n > 0) {}
+    };
+    let both = async { tokio::join!(close(client), close(upstream)) };
+    let _ = tokio::time::timeout(PART_WITHIN, both).await;
+}
+
 /// Serves one connection until it ends, and passes on how it ended: what the upstream does to us
 /// (refuse, reset, close) the client sees as reset or close, never as an answer of our making.
 async fn serve(core: &Core, mut client: TcpStream, from: SocketAddr, number: u64) {
@@ -138,6 +151,7 @@ async fn serve(core: &Core, mut client: TcpStream, from: SocketAddr, number: u64
     let _ = client.set_nodelay(true);
     let place = Place {
         board: &core.board,
+        traffic: &core.traffic,
         number,
         http: core.http.is_some(),
     };
@@ -155,12 +169,14 @@ async fn serve(core: &Core, mut client: TcpStream, from: SocketAddr, number: u64
             never = visit => match never {},
         }
     } else {
-        match core.dial().await {
+        match core.upstream.dial(&core.guard).await {
             Err(_) => Err(End::Reset),
             Ok(mut upstream) => {
                 let end = relay(&mut client, &mut upstream, place, &Fate::default()).await;
-                if end == Err(End::Reset) {
-                    let _ = upstream.set_zero_linger();
+                match end {
+                    Err(End::Reset) => drop(upstream.set_zero_linger()),
+                    Err(End::Close) => part(&mut client, &mut upstream).await,
+                    Ok(()) => {}
                 }
                 end
             }

@@ -2,8 +2,6 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use proptest::prelude::*;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -11,10 +9,10 @@ use tokio::{
 };
 
 use super::{
-    chain::Chain,
     posting::Posting,
     relay::{Fate, Place, relay},
-    toxics::{End, Item},
+    toxics::End,
+    traffic::Traffic,
 };
 use crate::{
     fault::{
@@ -47,140 +45,11 @@ const fn latency(latency: Duration, jitter: Duration, stream: Direction) -> TcpE
 
 fn posting(name: &str, effect: TcpEffect) -> Arc<Posting> {
     let fault = on_link(name, Effect::Tcp(effect.clone()));
-    Arc::new(Posting::new(Arc::new(Dose::new(&fault, Seed(7))), effect))
+    Arc::new(Posting::new(Arc::new(Dose::new(&fault, Seed(7))), &effect))
 }
 
 fn tcp(name: &str, effect: TcpEffect) -> FaultPlan {
     on_link(name, Effect::Tcp(effect))
-}
-
-fn settle(chain: &mut Chain, wanted: &[Arc<Posting>], now: Instant) -> Result<(), End> {
-    let down = Direction::Downstream;
-    chain.settle(wanted, now, |posting| posting.toxic(0, down, now))
-}
-
-fn data(text: &str) -> Item {
-    Item::Data(Bytes::copy_from_slice(text.as_bytes()))
-}
-
-fn popped(chain: &mut Chain) -> Vec<Item> {
-    std::iter::from_fn(|| chain.pop()).collect()
-}
-
-#[tokio::test(start_paused = true)]
-async fn latencies_add_up_and_removal_flushes() {
-    let start = Instant::now();
-    let first = posting("first", latency(ms(100), ms(0), Direction::Downstream));
-    let second = posting("second", latency(ms(50), ms(0), Direction::Downstream));
-    let mut chain = Chain::default();
-    let both = [Arc::clone(&first), Arc::clone(&second)];
-    settle(&mut chain, &both, start).expect("it lives");
-    chain.push(data("a"), start).expect("it lives");
-    assert_eq!(chain.held(), 1);
-
-    // looked at late: the second delay still counts from when the first ended
-    chain.advance(start + ms(120)).expect("it lives");
-    assert_eq!(popped(&mut chain), []);
-    assert_eq!(chain.deadline(), Some(start + ms(150)));
-    chain.advance(start + ms(150)).expect("it lives");
-    assert_eq!(popped(&mut chain), [data("a")]);
-
-    chain.push(data("b"), start + ms(200)).expect("it lives");
-    settle(&mut chain, &[second], start + ms(210)).expect("it lives");
-    assert_eq!(chain.deadline(), Some(start + ms(260)), "the other stays");
-    settle(&mut chain, &[], start + ms(220)).expect("it lives");
-    assert_eq!(popped(&mut chain), [data("b")]);
-    assert_eq!((chain.held(), chain.ready()), (0, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_timeout_behind_a_latency_loses_and_its_removal_closes() {
-    let start = Instant::now();
-    let late = posting("late", latency(ms(100), ms(0), Direction::Downstream));
-    let lost = posting(
-        "lost",
-        TcpEffect::Timeout {
-            timeout: ms(300),
-            stream: Direction::Downstream,
-        },
-    );
-    let mut chain = Chain::default();
-    let both = [Arc::clone(&late), lost];
-    settle(&mut chain, &both, start).expect("it lives");
-    chain.push(data("a"), start + ms(50)).expect("it lives");
-    chain.advance(start + ms(200)).expect("it lives");
-    assert_eq!(popped(&mut chain), []);
-    // the chunk reached the timeout 150 ms after the start
-    assert_eq!(chain.deadline(), Some(start + ms(450)));
-    assert_eq!(chain.advance(start + ms(450)), Err(End::Close));
-    assert_eq!(
-        settle(&mut chain, &[late], start + ms(200)),
-        Err(End::Close)
-    );
-}
-
-#[derive(Debug, Clone)]
-enum Move {
-    Push(Vec<u8>),
-    Pass(u64),
-    Toggle(usize),
-    Pop,
-}
-
-fn moves() -> impl Strategy<Value = Vec<Move>> {
-    let one = prop_oneof![
-        4 => prop::collection::vec(any::<u8>(), 1..20).prop_map(Move::Push),
-        4 => (0u64..80).prop_map(Move::Pass),
-        2 => (0usize..3).prop_map(Move::Toggle),
-        2 => Just(Move::Pop),
-    ];
-    prop::collection::vec(one, 0..60)
-}
-
-proptest! {
-    /// Whatever latencies come and go, what comes out is what went in.
-    #[test]
-    fn latency_neither_loses_nor_reorders(moves in moves()) {
-        // only differences count, so any instant will do
-        let mut now = Instant::now();
-        let all: Vec<Arc<Posting>> = [(30, 0), (10, 10), (0, 50)]
-            .iter()
-            .enumerate()
-            .map(|(i, (l, j))| {
-                posting(&format!("l{i}"), latency(ms(*l), ms(*j), Direction::Downstream))
-            })
-            .collect();
-        let mut on = Vec::new();
-        let mut chain = Chain::default();
-        let (mut sent, mut got) = (Vec::new(), Vec::new());
-        let mut take = |items: Vec<Item>| for item in items {
-            if let Item::Data(bytes) = item { got.extend_from_slice(&bytes) }
-        };
-        for step in moves {
-            match step {
-                Move::Push(bytes) => {
-                    sent.extend_from_slice(&bytes);
-                    chain.push(Item::Data(bytes.into()), now).expect("it lives");
-                }
-                Move::Pass(millis) => {
-                    now += ms(millis);
-                    chain.advance(now).expect("it lives");
-                }
-                Move::Toggle(i) => {
-                    if on.contains(&i) { on.retain(|other| *other != i) } else { on.push(i) }
-                    let wanted: Vec<_> = on.iter().map(|i| Arc::clone(&all[*i])).collect();
-                    settle(&mut chain, &wanted, now).expect("it lives");
-                }
-                Move::Pop => take(popped(&mut chain)),
-            }
-        }
-        while let Some(deadline) = chain.deadline() {
-            chain.advance(deadline).expect("it lives");
-        }
-        take(popped(&mut chain));
-        prop_assert_eq!(chain.held(), 0);
-        prop_assert_eq!(got, sent);
-    }
 }
 
 /// The shell of tasks adds nothing to what the chains decide: exact on a clock of its own.
@@ -192,6 +61,7 @@ async fn the_relay_acts_when_the_chains_say_so() {
     let fate = Fate::default();
     let place = Place {
         board: &board,
+        traffic: &Traffic::default(),
         number: 0,
         http: false,
     };

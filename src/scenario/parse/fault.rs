@@ -220,9 +220,14 @@ fn check_shape(fields: &Fields<'_>, effect: &Effect, mistakes: &mut Mistakes) {
         Effect::Http(_) => (true, true, ""),
         Effect::Dns(_) => (true, true, ""),
         Effect::Tcp(TcpEffect::Latency { .. }) => (true, true, ""),
-        Effect::Tcp(TcpEffect::Timeout { .. } | TcpEffect::Reset { .. }) => {
-            (true, false, "this tcp effect is there or not")
-        }
+        Effect::Tcp(
+            TcpEffect::Bandwidth { .. }
+            | TcpEffect::SlowClose { .. }
+            | TcpEffect::Timeout { .. }
+            | TcpEffect::Slicer { .. }
+            | TcpEffect::LimitData { .. }
+            | TcpEffect::Reset { .. },
+        ) => (true, false, "this tcp effect is there or not"),
         Effect::Tcp(TcpEffect::Down) => (false, false, "a listener is down or not"),
         Effect::Process(_) => (false, false, "a process is one thing"),
         Effect::Exec(_) => (false, false, "a command is run or not"),

@@ -298,7 +298,13 @@ pub(super) const TCP: Table = Table {
     keys: &[
         may("latency"),
         may("jitter"),
+        may("bandwidth"),
+        may("slow_close"),
         may("timeout"),
+        may("slicer"),
+        may("variation"),
+        may("delay"),
+        may("limit_data"),
         may("reset"),
         may("stream"),
     ],

@@ -16,11 +16,7 @@ pub(in crate::fault::tcp) struct Latency {
 }
 
 impl Latency {
-    pub(in crate::fault::tcp) const fn new(
-        latency: Duration,
-        jitter: Duration,
-        random: Stream,
-    ) -> Self {
+    pub(super) const fn new(latency: Duration, jitter: Duration, random: Stream) -> Self {
         Self {
             latency,
             jitter,
@@ -33,7 +29,7 @@ impl Latency {
     /// keeps it behind the data before it.
     pub(super) fn take(&mut self, now: Instant, item: &Item, level: Ratio) -> Decision {
         match item {
-            Item::Eof => Decision::PassAt(now),
+            Item::Eof | Item::Close => Decision::PassAt(now),
             Item::Data(_) => {
                 let drawn = self
                     .random

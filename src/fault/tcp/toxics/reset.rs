@@ -6,22 +6,27 @@ use tokio::time::Instant;
 
 use super::{Decision, End, Item};
 
-/// Resets a connection `after` its first chunk or end in either direction; that chunk and all
-/// behind it are lost (Toxiproxy's `reset_peer`, on both streams). An idle connection lives on.
+/// Resets a connection `after` its first chunk or end; that chunk and all behind it are lost
+/// (Toxiproxy's `reset_peer`). An idle connection lives on.
 #[derive(Debug)]
 pub(in crate::fault::tcp) struct Reset {
     after: Duration,
-    first: Option<Instant>,
+    /// When it happens; once set, nothing changes it.
+    at: Option<Instant>,
 }
 
 impl Reset {
-    pub(in crate::fault::tcp) const fn new(after: Duration) -> Self {
-        Self { after, first: None }
+    pub(super) const fn new(after: Duration) -> Self {
+        Self { after, at: None }
+    }
+
+    /// A timer that runs goes on as it is.
+    pub(super) const fn change(&mut self, after: Duration) {
+        self.after = after;
     }
 
     pub(super) fn take(&mut self, now: Instant, _: &Item) -> Decision {
-        let first = *self.first.get_or_insert(now);
-        if now >= first + self.after {
+        if now >= *self.at.get_or_insert(now + self.after) {
             Decision::End(End::Reset)
         } else {
             Decision::Lose
@@ -29,8 +34,7 @@ impl Reset {
     }
 
     pub(super) fn ends(&self) -> Option<(Instant, End)> {
-        let at = self.first?.checked_add(self.after)?;
-        Some((at, End::Reset))
+        Some((self.at?, End::Reset))
     }
 
     /// Where data was lost the reset comes now rather than later.
@@ -39,7 +43,7 @@ impl Reset {
     }
 
     pub(super) const fn loses(&self) -> bool {
-        self.first.is_some()
+        self.at.is_some()
     }
 }
 
@@ -62,6 +66,8 @@ mod tests {
         assert_eq!(toxic.take(now + s(4), &CHUNK), Decision::Lose);
         assert_eq!(toxic.ends(), Some((now + s(6), End::Reset)));
         assert_eq!(toxic.on_removal(), Some(End::Reset));
+        toxic.change(s(1));
+        assert_eq!(toxic.ends(), Some((now + s(6), End::Reset)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,11 +17,7 @@ pub(in crate::fault::tcp) struct Timeout {
 }
 
 impl Timeout {
-    pub(in crate::fault::tcp) const fn new(
-        timeout: Duration,
-        stream: TcpStream,
-        now: Instant,
-    ) -> Self {
+    pub(super) const fn new(timeout: Duration, stream: TcpStream, now: Instant) -> Self {
         Self {
             timeout,
             stream,
@@ -38,8 +34,8 @@ impl Timeout {
                 self.last = now;
                 Decision::Lose
             }
-            (Item::Eof, TcpStream::Upstream) => Decision::End(End::Close),
-            (Item::Eof, TcpStream::Downstream) => Decision::Lose,
+            (Item::Eof | Item::Close, TcpStream::Upstream) => Decision::End(End::Close),
+            (Item::Eof | Item::Close, TcpStream::Downstream) => Decision::Lose,
         }
     }
 

@@ -10,9 +10,40 @@ use crate::{
         model::{TcpEffect, TcpStream},
         parse::keys::TCP,
     },
+    units::ByteSize,
 };
 
-/// `down`, or a mapping with one of `latency`, `timeout` and `reset`.
+/// What a mapping is about; it has exactly one of them.
+const KINDS: [&str; 7] = [
+    "latency",
+    "bandwidth",
+    "slow_close",
+    "timeout",
+    "slicer",
+    "limit_data",
+    "reset",
+];
+
+/// Keys that go with some kinds only.
+const COMPANIONS: [(&str, &[&str], &str); 4] = [
+    ("jitter", &["latency"], "`latency`"),
+    ("variation", &["slicer"], "`slicer`"),
+    ("delay", &["slicer"], "`slicer`"),
+    (
+        "stream",
+        &[
+            "latency",
+            "bandwidth",
+            "slow_close",
+            "timeout",
+            "slicer",
+            "limit_data",
+        ],
+        "effects of one direction",
+    ),
+];
+
+/// `down`, or a mapping with one of [`KINDS`].
 pub(super) fn effect(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<TcpEffect> {
     if is_word(node, "down") {
         return Some(TcpEffect::Down);
@@ -29,41 +60,60 @@ pub(super) fn effect(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Tc
         )?,
         None => TcpStream::default(),
     };
-    let (key, value) = fields.one_of(&["latency", "timeout", "reset"], true, mistakes)?;
-    let mut only = |extra: &str, with: &str| {
-        if let Some((extra, _)) = fields.entry(extra) {
+    let (key, value) = fields.one_of(&KINDS, true, mistakes)?;
+    let kind = key.value.as_str();
+    for (companion, kinds, with) in COMPANIONS {
+        if let Some((extra, _)) = fields.entry(companion).filter(|_| !kinds.contains(&kind)) {
             mistakes.error(
                 extra.place,
                 format!("`{}` goes with {with} only", extra.value),
-                format!("not with `{}`", key.value),
+                format!("not with `{kind}`"),
             );
         }
-    };
-    match key.value.as_str() {
-        "latency" => {
-            let jitter = match fields.get("jitter") {
-                Some(node) => mistakes.span(node)?,
-                None => Duration::ZERO,
-            };
-            Some(TcpEffect::Latency {
-                latency: mistakes.span(value)?,
-                jitter,
-                stream,
-            })
-        }
-        "timeout" => {
-            only("jitter", "`latency`");
-            Some(TcpEffect::Timeout {
-                timeout: mistakes.span(value)?,
-                stream,
-            })
-        }
-        _ => {
-            only("jitter", "`latency`");
-            only("stream", "`latency` and `timeout`");
-            Some(TcpEffect::Reset {
-                after: mistakes.span(value)?,
-            })
-        }
     }
+    let span = |key: &str, mistakes: &mut Mistakes| match fields.get(key) {
+        Some(node) => mistakes.span(node),
+        None => Some(Duration::ZERO),
+    };
+    Some(match kind {
+        "latency" => TcpEffect::Latency {
+            jitter: span("jitter", mistakes)?,
+            latency: mistakes.span(value)?,
+            stream,
+        },
+        "bandwidth" => TcpEffect::Bandwidth {
+            rate: mistakes.byte_rate(value)?,
+            stream,
+        },
+        "slow_close" => TcpEffect::SlowClose {
+            delay: mistakes.positive_span(value)?,
+            stream,
+        },
+        "timeout" => TcpEffect::Timeout {
+            timeout: mistakes.span(value)?,
+            stream,
+        },
+        "slicer" => TcpEffect::Slicer {
+            variation: match fields.get("variation") {
+                Some(node) => mistakes.byte_size(node)?,
+                None => ByteSize::default(),
+            },
+            delay: span("delay", mistakes)?,
+            size: match mistakes.byte_size(value)? {
+                ByteSize(0) => {
+                    mistakes.expected(value, "pieces of at least a byte");
+                    return None;
+                }
+                size => size,
+            },
+            stream,
+        },
+        "limit_data" => TcpEffect::LimitData {
+            bytes: mistakes.byte_size(value)?,
+            stream,
+        },
+        _ => TcpEffect::Reset {
+            after: mistakes.span(value)?,
+        },
+    })
 }
