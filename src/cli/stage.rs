@@ -1,11 +1,13 @@
 //! `brownout stage`: the sample staging systems, to be started by a target's `launch:` or by hand.
 
+mod social;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use brownout::stage::cowin::{self, Database, Hardened, Limit, Mode, Naive};
-use brownout::stage::{Server, StageError, sms};
+use brownout::stage::cowin::{self, Database, Hardened, Mode};
+use brownout::stage::{Limit, Naive, Server, StageError, Terms, sms};
 use brownout::units::parse_span;
 use clap::{Subcommand, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -29,6 +31,9 @@ pub(crate) struct Args {
 enum System {
     Cowin(Cowin),
     CowinSms(CowinSms),
+    Social(social::App),
+    SocialAuth(social::Auth),
+    SocialNeighbour(social::Neighbour),
 }
 
 /// A vaccination portal: login by OTP, registration, slots, certificates.
@@ -132,12 +137,12 @@ struct Cowin {
     retry_budget: u32,
 }
 
-/// What the portal is made to withstand.
+/// What a process is made to withstand.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Behaviour {
-    /// As the portal of 2021: it takes everything and waits
+    /// As in 2021: it takes everything and waits
     Naive,
-    /// Admission control, bulkheads, deadlines, asynchronous SMS
+    /// Admission control, bulkheads, deadlines
     Hardened,
 }
 
@@ -190,6 +195,9 @@ fn run(system: System) -> Result<(), Error> {
         let (server, name) = match system {
             System::Cowin(portal) => portal.bind()?,
             System::CowinSms(gateway) => (sms::bind(&gateway.config())?, "cowin-sms".to_owned()),
+            System::Social(app) => app.bind()?,
+            System::SocialAuth(auth) => auth.bind()?,
+            System::SocialNeighbour(neighbour) => neighbour.bind()?,
         };
         say(&format!("{name} listens on http://{}", server.address()));
         let told = stop.clone();
@@ -234,9 +242,11 @@ impl Cowin {
             let limit = Limit::concurrent(bulkhead);
             (hardened.confirm, hardened.register, hardened.slots) = (limit, limit, limit);
         }
-        hardened.queue_deadline = self.queue_deadline;
-        hardened.deadline = self.deadline;
-        hardened.retry_after = self.retry_after;
+        hardened.terms = Terms {
+            queue_deadline: self.queue_deadline,
+            deadline: self.deadline,
+            retry_after: self.retry_after,
+        };
         hardened.outbox = self.outbox;
         hardened.senders = self.senders;
         hardened.sms_deadline = self.sms_deadline;
@@ -268,7 +278,7 @@ fn exit_for(error: &Error) -> Exit {
     use StageError as E;
     match error {
         Error::Stage(
-            E::Listen { .. } | E::Folder { .. } | E::Database { .. } | E::GatewayUrl { .. },
+            E::Listen { .. } | E::Folder { .. } | E::Database { .. } | E::PeerUrl { .. },
         ) => Exit::BadInput,
         Error::Stage(_) | Error::Start(_) => Exit::Internal,
     }

@@ -34,11 +34,13 @@ pub enum StageError {
         #[source]
         source: rusqlite::Error,
     },
-    /// The address of the SMS gateway is not of the form `http://host:port`.
-    #[error("`{url}` is not the address of an SMS gateway: expected http://host:port")]
-    GatewayUrl {
+    /// The address of another process is not of the form `http://host:port`.
+    #[error("`{url}` is not the address of {what}: expected http://host:port")]
+    PeerUrl {
         /// The address as given.
         url: String,
+        /// Whose it should have been.
+        what: &'static str,
     },
     /// A thread could not be started.
     #[error("cannot start a thread for a database connection")]

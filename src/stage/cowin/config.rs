@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::stage::{Limit, Naive, Terms};
+
 /// A portal, ready to be bound.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -58,50 +60,6 @@ pub enum Mode {
     Hardened(Hardened),
 }
 
-/// The tunables of a naive portal.
-#[derive(Debug, Clone)]
-pub struct Naive {
-    /// Worker slots, shared by all routes, `/healthz` among them.
-    pub workers: usize,
-    /// Bytes of session that each queued request holds (and touches).
-    pub session_bytes: usize,
-    /// When the gateway in front answers 504; the work goes on behind it. API Gateway's limit is
-    /// 29 s.
-    pub gateway_limit: Duration,
-}
-
-impl Default for Naive {
-    fn default() -> Self {
-        Self {
-            workers: 64,
-            session_bytes: 32 * 1024,
-            gateway_limit: Duration::from_secs(29),
-        }
-    }
-}
-
-/// What one bulkhead lets in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
-    /// Requests worked on at a time.
-    pub concurrent: usize,
-    /// Requests that may wait for a place; the next is shed at once.
-    pub queued: usize,
-}
-
-impl Limit {
-    /// So many at a time, and five times as many waiting. When all are busy, a place comes free
-    /// about every `time held / concurrent`, so the last in the queue waits five times the time
-    /// held: 80 ms when one feature uses the database alone, some 140 ms when all compete.
-    #[must_use]
-    pub fn concurrent(concurrent: usize) -> Self {
-        Self {
-            concurrent,
-            queued: 5 * concurrent,
-        }
-    }
-}
-
 /// The tunables of a hardened portal.
 #[derive(Debug, Clone)]
 pub struct Hardened {
@@ -116,12 +74,8 @@ pub struct Hardened {
     pub slots: Limit,
     /// `GET /certificate/{id}`.
     pub certificates: Limit,
-    /// How long a request may wait at a bulkhead before it is shed.
-    pub queue_deadline: Duration,
-    /// How long a request may take in all before it is answered 503.
-    pub deadline: Duration,
-    /// What `Retry-After` says; whole seconds.
-    pub retry_after: Duration,
+    /// How long each bulkhead lets people wait.
+    pub terms: Terms,
     /// Messages that may wait for the SMS gateway; when it is full, `POST /otp/generate` is shed.
     pub outbox: usize,
     /// Calls to the SMS gateway at a time.
@@ -149,9 +103,7 @@ impl Hardened {
             register: whole,
             slots: whole,
             certificates: part,
-            queue_deadline: Duration::from_millis(100),
-            deadline: Duration::from_millis(800),
-            retry_after: Duration::from_secs(2),
+            terms: Terms::default(),
             outbox: 4096,
             // The front door lets at most 2 / 16 ms = 125 OTPs/s in; a gateway that takes 12 s then
             // has 1500 calls in flight.

@@ -31,21 +31,18 @@
 //! [`Mode::Hardened`] is the same portal with admission control, bulkheads, deadlines, an outbox for
 //! SMS and a retry budget.
 
-mod admission;
 mod budget;
 mod config;
 mod gateway_client;
-mod naive;
 mod otp;
 mod outbox;
 mod pool;
 mod portal;
-mod refusal;
 mod routes;
 mod schema;
 mod store;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, Database, Hardened, Limit, Mode, Naive};
+pub use config::{Config, Database, Hardened, Mode};
 pub use portal::bind;

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::stage::StageError;
+use crate::stage::refusal::Refusal;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -22,6 +23,12 @@ pub(super) enum PoolError {
     /// The thread that held the connection is gone.
     #[error("the database connection was lost")]
     Lost,
+}
+
+impl From<PoolError> for Refusal {
+    fn from(_: PoolError) -> Self {
+        Self::Internal
+    }
 }
 
 /// What the pool says about itself.

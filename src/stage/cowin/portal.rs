@@ -10,16 +10,16 @@ use axum::{Json, Router, middleware};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::admission::{self, Bulkhead};
-use super::config::{Config, Database, Hardened, Limit, Mode, Naive};
+use super::config::{Config, Database, Hardened, Mode};
 use super::gateway_client::GatewayClient;
-use super::naive::{self, Entrance};
 use super::outbox::{self, Outbox};
 use super::pool::Pool;
 use super::routes::{self, Messenger, Portal};
 use super::{schema, store};
-use crate::stage::StageError;
+use crate::stage::admission::{self, Bulkhead};
+use crate::stage::queue::{self, Entrance};
 use crate::stage::server::{self, Server};
+use crate::stage::{Limit, Naive, StageError};
 
 /// How often an idle hardened portal asks its database whether it is there.
 const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -58,7 +58,7 @@ pub fn bind(config: Config) -> Result<Server, StageError> {
                 retry_percent: hardened.retry_percent,
             };
             let outbox = Outbox::start(client, limits, &mut background);
-            let retry_after = hardened.retry_after;
+            let retry_after = hardened.terms.retry_after;
             let messenger = Messenger::Posts {
                 outbox: outbox.clone(),
                 retry_after,
@@ -83,7 +83,7 @@ pub fn bind(config: Config) -> Result<Server, StageError> {
 fn naive_routes(portal: Arc<Portal>, config: Naive, background: &mut JoinSet<()>) -> Router {
     let workers = config.workers;
     let entrance = Entrance::open(config, background);
-    let queued = middleware::from_fn_with_state(entrance.clone(), naive::queue);
+    let queued = middleware::from_fn_with_state(entrance.clone(), queue::wait_in_line);
     let pool = portal.pool.clone();
     // Like the management port of an application server: outside the pool, so that a stuck pool can
     // be watched. Liveness, alas, is not.
@@ -113,7 +113,7 @@ fn naive_routes(portal: Arc<Portal>, config: Naive, background: &mut JoinSet<()>
 fn hardened_routes(portal: Arc<Portal>, config: &Hardened, outbox: Outbox) -> Router {
     let mut doors = Vec::new();
     let mut behind = |name: &'static str, limit: Limit, route: MethodRouter<Arc<Portal>>| {
-        let bulkhead = Bulkhead::new(limit, config);
+        let bulkhead = Bulkhead::new(limit, config.terms);
         doors.push((name, Arc::clone(&bulkhead)));
         route.layer(middleware::from_fn_with_state(bulkhead, admission::admit))
     };

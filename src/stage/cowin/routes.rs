@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -14,11 +13,12 @@ use serde_json::json;
 use super::gateway_client::{GatewayClient, SendError, Sms};
 use super::outbox::Outbox;
 use super::pool::Pool;
-use super::refusal::Refusal;
 use super::store::{self, Confirmed};
+use crate::stage::peer::CallError;
+use crate::stage::refusal::Refusal;
 
-/// Largest body taken, in bytes.
-const LARGEST_BODY: usize = 16 * 1024;
+/// Why nobody is let in.
+const NO_TOKEN: &str = "no valid token";
 /// Longest name taken, in bytes.
 const LONGEST_NAME: usize = 200;
 /// How long the database may be silent before a hardened portal calls itself unwell. Its heartbeat
@@ -50,15 +50,6 @@ pub(super) struct Portal {
 
 type Shared = State<Arc<Portal>>;
 
-/// Reads the whole body, so that the work can go on without the connection.
-pub(super) async fn buffered(request: Request) -> Result<Request, Refusal> {
-    let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, LARGEST_BODY)
-        .await
-        .map_err(|_| Refusal::Malformed("the body is too long or incomplete"))?;
-    Ok(Request::from_parts(parts, Body::from(body)))
-}
-
 #[derive(Debug, Deserialize)]
 pub(super) struct Generate {
     mobile: String,
@@ -78,8 +69,8 @@ pub(super) async fn generate(
             let (txn, sms) = begin_login(&portal, mobile).await?;
             match client.send(&sms, *limit).await {
                 Ok(()) => Ok(Json(json!({"txn": txn})).into_response()),
-                Err(SendError::Late) => Err(Refusal::GatewayTimeout),
-                Err(_) => Err(Refusal::BadGateway),
+                Err(SendError::Call(CallError::Late)) => Err(Refusal::GatewayTimeout),
+                Err(_) => Err(Refusal::BadGateway("the sms gateway failed")),
             }
         }
         Messenger::Posts {
@@ -131,8 +122,8 @@ pub(super) async fn confirm(
         .await?
     {
         Confirmed::Token(token) => Ok(Json(json!({"token": token})).into_response()),
-        Confirmed::Wrong => Err(Refusal::WrongOtp),
-        Confirmed::Expired => Err(Refusal::OtpExpired),
+        Confirmed::Wrong => Err(Refusal::Unauthorised("wrong otp")),
+        Confirmed::Expired => Err(Refusal::Gone("the otp has expired")),
     }
 }
 
@@ -172,7 +163,7 @@ pub(super) async fn register(
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "))
-        .ok_or(Refusal::Unauthorised)?
+        .ok_or(Refusal::Unauthorised(NO_TOKEN))?
         .to_owned();
     if name.trim().is_empty() || name.len() > LONGEST_NAME {
         return Err(Refusal::Malformed("`name` must have 1 to 200 bytes"));
@@ -191,7 +182,7 @@ pub(super) async fn register(
             )
                 .into_response()
         })
-        .ok_or(Refusal::Unauthorised)
+        .ok_or(Refusal::Unauthorised(NO_TOKEN))
 }
 
 /// `GET /slots/{pin}`: nothing available is an answer, with its reason, and not an error.

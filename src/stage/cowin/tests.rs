@@ -9,8 +9,10 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::config::{Database, Hardened, Limit, Mode, Naive};
-use harness::{Harness, Upstream, eventually, http};
+use super::config::{Database, Hardened, Mode};
+use crate::stage::testing::{eventually, http};
+use crate::stage::{Limit, Naive, Terms};
+use harness::{Harness, Upstream};
 
 fn naive(workers: usize) -> Mode {
     Mode::Naive(Naive {
@@ -22,8 +24,11 @@ fn naive(workers: usize) -> Mode {
 /// Hardened, with time for slow machines: what is asserted is who is shed, not how fast it goes.
 fn patient() -> Hardened {
     Hardened {
-        queue_deadline: Duration::from_secs(5),
-        deadline: Duration::from_secs(20),
+        terms: Terms {
+            queue_deadline: Duration::from_secs(5),
+            deadline: Duration::from_secs(20),
+            ..Terms::default()
+        },
         ..Hardened::for_pool(5)
     }
 }
@@ -133,7 +138,7 @@ async fn naive_portal_collapses_behind_a_slow_gateway_and_drains_after_it() {
     for visitor in 0..10 {
         let url = harness.url();
         let body = json!({"mobile": format!("900000{visitor:04}")});
-        visitors.spawn(async move { http::post(url, "/otp/generate", None, body).await.0 });
+        visitors.spawn(async move { http::post(url, "/otp/generate", None, body).await.status });
     }
     eventually("all workers are held", async || {
         let stats = harness.get("/stats").await.1;

@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::super::config::{Config, Database, Mode};
+use crate::stage::testing::{eventually, http};
 use crate::stage::{Server, sms};
 
 const LOOPBACK: SocketAddr =
@@ -65,12 +66,13 @@ impl Harness {
     }
 
     pub(super) async fn get(&self, path: &str) -> (StatusCode, Value) {
-        let response = http::call(self.portal, "GET", path, None, None).await;
+        let response = http::get(self.portal, path, None).await;
         (response.status, response.body)
     }
 
     pub(super) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
-        http::post(self.portal, path, None, body).await
+        let answer = http::post(self.portal, path, None, body).await;
+        (answer.status, answer.body)
     }
 
     pub(super) async fn post_as(
@@ -79,13 +81,14 @@ impl Harness {
         path: &str,
         body: Value,
     ) -> (StatusCode, Value) {
-        http::post(self.portal, path, Some(token), body).await
+        let answer = http::post(self.portal, path, Some(token), body).await;
+        (answer.status, answer.body)
     }
 
     /// The OTP on the citizen's phone, once it has come.
     pub(super) async fn otp_of(&self, mobile: &str) -> String {
         let path = format!("/inbox/{mobile}");
-        let asked = async || http::call(self.gateway, "GET", &path, None, None).await;
+        let asked = async || http::get(self.gateway, &path, None).await;
         eventually("the SMS comes", async || {
             asked().await.status == StatusCode::OK
         })
@@ -185,79 +188,4 @@ async fn take(State(state): State<Arc<UpstreamState>>) -> StatusCode {
     }
     state.accepted.fetch_add(1, Ordering::SeqCst);
     StatusCode::ACCEPTED
-}
-
-/// Waits for something that must come to pass, for as long as a slow machine may need.
-pub(super) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
-    let patience = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let held = tokio::time::timeout(Duration::from_secs(30), patience).await;
-    assert!(held.is_ok(), "never happened: {what}");
-}
-
-/// The plainest client: one connection a request.
-pub(super) mod http {
-    use super::*;
-    use bytes::Bytes;
-    use http_body_util::{BodyExt as _, Full};
-    use hyper_util::rt::TokioIo;
-
-    /// What came back.
-    pub(in super::super) struct Answer {
-        pub(in super::super) status: StatusCode,
-        pub(in super::super) retry_after: Option<String>,
-        pub(in super::super) body: Value,
-    }
-
-    pub(in super::super) async fn post(
-        to: SocketAddr,
-        path: &str,
-        token: Option<&str>,
-        body: Value,
-    ) -> (StatusCode, Value) {
-        let answer = call(to, "POST", path, token, Some(body)).await;
-        (answer.status, answer.body)
-    }
-
-    pub(in super::super) async fn call(
-        to: SocketAddr,
-        method: &str,
-        path: &str,
-        token: Option<&str>,
-        body: Option<Value>,
-    ) -> Answer {
-        let stream = tokio::net::TcpStream::connect(to).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .unwrap();
-        // Aborted with this call: giving up closes the connection.
-        let mut driver = JoinSet::new();
-        driver.spawn(async move { drop(connection.await) });
-        let mut request = hyper::Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", to.to_string())
-            .header("content-type", "application/json");
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let request = request.body(Full::new(Bytes::from(body))).unwrap();
-        let response = sender.send_request(request).await.unwrap();
-        let status = response.status();
-        let retry_after = response
-            .headers()
-            .get("retry-after")
-            .map(|value| value.to_str().unwrap().to_owned());
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Answer {
-            status,
-            retry_after,
-            body,
-        }
-    }
 }

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -14,9 +15,29 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::config::Naive;
-use super::refusal::Refusal;
-use super::routes::buffered;
+use super::refusal::{Refusal, buffered};
+
+/// The tunables of a naive server.
+#[derive(Debug, Clone)]
+pub struct Naive {
+    /// Worker slots, shared by all routes behind the queue.
+    pub workers: usize,
+    /// Bytes of session that each queued request holds (and touches).
+    pub session_bytes: usize,
+    /// When the gateway in front answers 504; the work goes on behind it. API Gateway's limit is
+    /// 29 s.
+    pub gateway_limit: Duration,
+}
+
+impl Default for Naive {
+    fn default() -> Self {
+        Self {
+            workers: 64,
+            session_bytes: 32 * 1024,
+            gateway_limit: Duration::from_secs(29),
+        }
+    }
+}
 
 /// The session of a visitor: real memory, written to, held from arrival until the work is done.
 #[derive(Debug)]
@@ -128,7 +149,7 @@ async fn work(jobs: Arc<Mutex<mpsc::UnboundedReceiver<Job>>>, gauge: Arc<Gauge>)
 
 /// Middleware: queues the request and waits for its answer, or for the limit of the gateway in
 /// front, which then answers 504 and leaves the work where it is.
-pub(super) async fn queue(
+pub(super) async fn wait_in_line(
     State(entrance): State<Entrance>,
     request: Request,
     next: Next,
