@@ -32,10 +32,13 @@ pub(crate) fn describe(fault: &FaultPlan) -> String {
         text.push_str(&format!(", in for {within} and out for {out}"));
     }
     if !fault.ramp.is_zero() {
-        text.push_str(&format!(", ramp {}", Span(fault.ramp)));
+        text.push_str(&format!(", ramp {}", Span(fault.ramp).whole_millis()));
     }
     if !fault.ramp_out.is_zero() {
-        text.push_str(&format!(", ramp out {}", Span(fault.ramp_out)));
+        text.push_str(&format!(
+            ", ramp out {}",
+            Span(fault.ramp_out).whole_millis()
+        ));
     }
     text
 }

@@ -288,7 +288,10 @@ fn does(fault: &FaultPlan) -> String {
         }
     }
     if !fault.ramp.is_zero() {
-        text.push_str(&format!(", growing for {}", Span(fault.ramp)));
+        text.push_str(&format!(
+            ", growing for {}",
+            Span(fault.ramp).whole_millis()
+        ));
     }
     text
 }
@@ -425,7 +428,15 @@ fn touches(plan: &Plan) -> Touches {
     }
 }
 
-fn reach(plan: &Plan, fault: &FaultPlan) -> Reach {
+impl Plan {
+    /// The services that a fault can reach, those that depend on others over declared links included.
+    #[must_use]
+    pub fn reached(&self, fault: &FaultPlan) -> BTreeSet<ServiceId> {
+        reached(self, fault)
+    }
+}
+
+fn reached(plan: &Plan, fault: &FaultPlan) -> BTreeSet<ServiceId> {
     let hit: BTreeSet<ServiceId> = match &fault.place {
         PlacePlan::Link { link, feature: _ } => {
             let link = &plan.links[*link];
@@ -448,11 +459,15 @@ fn reach(plan: &Plan, fault: &FaultPlan) -> Reach {
         PlacePlan::Dns { .. } => true,
         PlacePlan::Process(_) | PlacePlan::Host { .. } => false,
     };
-    let services = if visitors_only {
+    if visitors_only {
         hit
     } else {
         with_dependants(plan, hit)
-    };
+    }
+}
+
+fn reach(plan: &Plan, fault: &FaultPlan) -> Reach {
+    let services = reached(plan, fault);
     let only = match &fault.place {
         PlacePlan::Link { feature, .. } => feature.as_deref(),
         PlacePlan::Process(_) | PlacePlan::Dns { .. } | PlacePlan::Host { .. } => None,

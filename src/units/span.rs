@@ -66,6 +66,17 @@ pub fn parse_span(text: &str) -> Result<Duration, UnitError> {
     Ok(total)
 }
 
+impl Span {
+    /// Rounded to whole milliseconds, for people: more digits only distract.
+    #[must_use]
+    pub fn whole_millis(self) -> Self {
+        let millis = (self.0.as_nanos() + 500_000) / 1_000_000;
+        Self(Duration::from_millis(
+            u64::try_from(millis).unwrap_or(u64::MAX),
+        ))
+    }
+}
+
 impl FromStr for Span {
     type Err = UnitError;
 
@@ -143,6 +154,19 @@ mod tests {
         fn prints_what_parses_back(nanos in 0u64..10_000_000_000_000) {
             let span = Span(Duration::from_nanos(nanos));
             proptest::prop_assert_eq!(span.to_string().parse(), Ok(span));
+        }
+    }
+
+    #[test]
+    fn people_read_whole_milliseconds() {
+        for (nanos, printed) in [
+            (3_666_666_667, "3.667s"),
+            (1_499_999, "1ms"),
+            (499_999, "0s"),
+            (60_000_400_000, "1m"),
+        ] {
+            let span = Span(Duration::from_nanos(nanos));
+            assert_eq!(span.whole_millis().to_string(), printed);
         }
     }
 }

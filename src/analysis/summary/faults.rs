@@ -11,7 +11,7 @@ use super::{
 use crate::{
     analysis::{
         Incident, ServiceEvent, ServiceResult, State, SubjectResult, effects,
-        hysteresis::Condition, text, world::World,
+        hysteresis::Condition, subjects::Judged, text, world::World,
     },
     time::Offset,
 };
@@ -28,7 +28,7 @@ pub(super) fn stories(
     let mut out: Vec<String> = services
         .iter()
         .filter_map(|(name, service)| {
-            let of_load = |at_s: f64| groups::owner(world, &groups, at_s).is_none();
+            let of_load = |at_s: f64| groups::owner(world, &groups, name, at_s).is_none();
             let incidents = service.whole.incidents.iter();
             let incidents: Vec<_> = incidents.filter(|i| of_load(i.onset_s)).collect();
             let crashes = own_crashes(service).filter(|e| of_load(e.at_s));
@@ -127,7 +127,7 @@ impl Teller<'_, '_> {
         let fallen: Vec<(&String, &SubjectResult, Vec<&Incident>)> = service
             .features
             .iter()
-            .map(|(feature, result)| (feature, result, self.incidents(result)))
+            .map(|(feature, result)| (feature, result, self.incidents(name, result)))
             .filter(|(.., incidents)| !incidents.is_empty())
             .collect();
         let well: Vec<String> = service
@@ -136,14 +136,14 @@ impl Teller<'_, '_> {
             .filter(|feature| self.stayed_well(&format!("{name}/{feature}")))
             .cloned()
             .collect();
-        let own = self.incidents(&service.whole);
+        let own = self.incidents(name, &service.whole);
         let crashes: Vec<&ServiceEvent> = own_crashes(service)
-            .filter(|e| self.owns(incident_at(&service.whole, e.at_s).unwrap_or(e.at_s)))
+            .filter(|e| self.owns(name, incident_at(&service.whole, e.at_s).unwrap_or(e.at_s)))
             .collect();
         // where some features were spared, or the service as a whole did not feel it, the
         // features that fell are the news
         let apart = !fallen.is_empty() && (!well.is_empty() || own.is_empty());
-        let mut whole = self.kills(service);
+        let mut whole = self.kills(name, service);
         let mut returned = None;
         let mut aside = None;
         if !apart && !own.is_empty() {
@@ -245,9 +245,9 @@ impl Teller<'_, '_> {
     }
 
     /// `was killed by us`, `was restarted after 0.5 s`.
-    fn kills(&self, service: &ServiceResult) -> Vec<String> {
+    fn kills(&self, name: &str, service: &ServiceResult) -> Vec<String> {
         let mut events = service.events.iter();
-        let ours = |e: &&ServiceEvent| e.kind == "killed_by_us" && self.owns(e.at_s);
+        let ours = |e: &&ServiceEvent| e.kind == "killed_by_us" && self.owns(name, e.at_s);
         let Some(kill) = events.by_ref().find(ours) else {
             return Vec::new();
         };
@@ -263,13 +263,15 @@ impl Teller<'_, '_> {
         parts
     }
 
-    fn incidents<'r>(&self, subject: &'r SubjectResult) -> Vec<&'r Incident> {
+    fn incidents<'r>(&self, service: &str, subject: &'r SubjectResult) -> Vec<&'r Incident> {
         let incidents = subject.incidents.iter();
-        incidents.filter(|i| self.owns(i.onset_s)).collect()
+        incidents
+            .filter(|i| self.owns(service, i.onset_s))
+            .collect()
     }
 
-    fn owns(&self, at_s: f64) -> bool {
-        groups::owner(self.world, self.groups, at_s) == Some(self.own)
+    fn owns(&self, service: &str, at_s: f64) -> bool {
+        groups::owner(self.world, self.groups, service, at_s) == Some(self.own)
     }
 
     /// The time in which its harm is looked for: while it was in force, and for an instant as long
@@ -305,14 +307,19 @@ impl Teller<'_, '_> {
         let (from, to) = self.window();
         let bins = self.world.grid.range(from, to);
         let before = t0.as_secs_f64();
-        let services = || self.services.iter();
+        let reached = |name: &str| self.group().reaches(self.world, name);
+        let services = || self.services.iter().filter(|(name, _)| reached(name));
         let mut down = services().filter(|(_, s)| incident_at(&s.whole, before).is_some());
         if let Some((name, _)) = down.next() {
             return format!(
                 "went in while the {name} was unhealthy already, and no new harm can be told apart"
             );
         }
-        let places = || self.world.places.values();
+        let of = |place: &Judged<'_>| {
+            let service = place.name.split_once('/').map(|(service, _)| service);
+            reached(service.unwrap_or(&place.name))
+        };
+        let places = || self.world.places.values().filter(|place| of(place));
         if !places().any(|p| p.states[bins.clone()].iter().any(|s| *s != State::Unknown)) {
             return "nothing was measured while it was in force".to_owned();
         }

@@ -41,7 +41,7 @@ pub(super) struct App {
     #[arg(long, value_name = "TIME", default_value = "80ms", value_parser = duration)]
     read: Duration,
     /// How long a message or call holds a connection
-    #[arg(long, value_name = "TIME", default_value = "20ms", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = duration)]
     write: Duration,
     /// A page that nobody asked for during this time is cold
     #[arg(long, value_name = "TIME", default_value = "45s", value_parser = duration)]

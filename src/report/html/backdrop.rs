@@ -23,8 +23,7 @@ pub(super) struct Band {
     pub(super) title: String,
     pub(super) left: String,
     pub(super) width: String,
-    /// Whether the label has more room to the left of the stretch's end than to the right of its
-    /// begin.
+    /// Whether there is more room for the label before the stretch than from its begin on.
     pub(super) late: bool,
 }
 

@@ -27,7 +27,7 @@ pub struct App {
 }
 
 impl App {
-    /// 2 connections, 80 ms for a read and 20 ms for a write; cold after 45 s.
+    /// 2 connections, 80 ms for a read and 10 ms for a write; cold after 45 s.
     #[must_use]
     pub fn new(
         listen: SocketAddr,
@@ -41,7 +41,7 @@ impl App {
             auth: auth.into(),
             connections: 2,
             read: Duration::from_millis(80),
-            write: Duration::from_millis(20),
+            write: Duration::from_millis(10),
             idle: Duration::from_secs(45),
             mode,
         }
