@@ -42,3 +42,7 @@ pub mod record;
 pub mod report;
 
 pub mod stage;
+
+// doors for fuzz targets into what is not public
+#[cfg(fuzzing)]
+pub mod fuzzing;

@@ -39,6 +39,9 @@ pub use slots::Connections;
 pub(crate) use dial::{Broken, one_shot};
 pub(crate) use failure::of_handshake_in_words;
 
+#[cfg(fuzzing)]
+pub(crate) use http1::laws as http1_laws;
+
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

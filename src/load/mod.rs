@@ -34,5 +34,8 @@ pub use handle::{
 pub use limits::{CATCH_UP_LIMIT, IN_FLIGHT_JOURNEYS, workers};
 pub use script::LoadError;
 
+#[cfg(fuzzing)]
+pub(crate) use text::{json_stays_json, values_stay_in_their_place};
+
 #[cfg(test)]
 mod tests;

@@ -43,5 +43,7 @@ enum Malformed {
     Trailer,
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod laws;
 #[cfg(test)]
 mod tests;
