@@ -97,7 +97,8 @@ impl Conn {
     ) -> Sent {
         match self {
             Self::Http1(conn) => conn.exchange(&endpoint.constant, call, limits, close).await,
-            Self::Http2(conn) => conn.exchange(endpoint, call, limits).await,
+            // larger than the other, and rarer
+            Self::Http2(conn) => Box::pin(conn.exchange(endpoint, call, limits)).await,
         }
     }
 }

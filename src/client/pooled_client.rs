@@ -241,7 +241,7 @@ impl PooledClient {
             };
             let sent = Instant::now();
             let fresh = !stream.stands();
-            let open = self.connect_shared(session, call, sent);
+            let open = async { Box::pin(self.connect_shared(session, call, sent)).await };
             let conn = match stream.opened(open, call.deadline).await {
                 Ok(conn) => conn,
                 Err(outcome) => return failed(Some(sent), outcome),
@@ -301,7 +301,7 @@ impl Client for PooledClient {
                 age: setup.connection_age,
                 requests: setup.connection_requests,
             };
-            return self.send_on_stream(session, &call, sharing).await;
+            return Box::pin(self.send_on_stream(session, &call, sharing)).await;
         }
         let Ok(_leave) = self.leave(session.population, call.deadline).await else {
             return failed(None, Outcome::NotSentLimit);
@@ -316,10 +316,14 @@ impl Client for PooledClient {
                 None => return failed(None, Outcome::NotSentLimit),
                 Some(Grant::Kept(held)) if setup.is_too_old(&held, sent) => continue,
                 Some(Grant::Kept(held)) => (held, false),
-                Some(Grant::Fresh(slot)) => match self.connect(session, &call, sent).await {
-                    Ok(conn) => (slot.holding(conn), true),
-                    Err(outcome) => return failed(Some(sent), outcome),
-                },
+                // Dialling needs kilobytes, a moment long. In the task itself, all visitors would
+                // keep that room as long as they are here.
+                Some(Grant::Fresh(slot)) => {
+                    match Box::pin(self.connect(session, &call, sent)).await {
+                        Ok(conn) => (slot.holding(conn), true),
+                        Err(outcome) => return failed(Some(sent), outcome),
+                    }
+                }
             };
             let limits = Limits::of(&call);
             match held.conn.exchange(endpoint, &call, limits, close).await {
