@@ -432,42 +432,33 @@ impl Plan {
     /// The services that a fault can reach, those that depend on others over declared links included.
     #[must_use]
     pub fn reached(&self, fault: &FaultPlan) -> BTreeSet<ServiceId> {
-        reached(self, fault)
-    }
-}
-
-fn reached(plan: &Plan, fault: &FaultPlan) -> BTreeSet<ServiceId> {
-    let hit: BTreeSet<ServiceId> = match &fault.place {
-        PlacePlan::Link { link, feature: _ } => {
-            let link = &plan.links[*link];
-            // an inner link hurts who dials; the way of the visitors hurts what they see of it
-            BTreeSet::from([dialler(plan, link).unwrap_or(link.to)])
+        match &fault.place {
+            PlacePlan::Link { link, feature: _ } => match self.links.get(*link) {
+                // the way of the visitors hurts what they see of it; an inner link hurts who dials
+                Some(link) if link.visitors => BTreeSet::from([link.to]),
+                Some(link) => {
+                    let hurt = dialler(self, link).unwrap_or(link.to);
+                    with_dependants(self, BTreeSet::from([hurt]))
+                }
+                // a link that nobody knows may lead anywhere
+                None => ids(self).collect(),
+            },
+            PlacePlan::Process(service) => with_dependants(self, BTreeSet::from([*service])),
+            PlacePlan::Host { service, .. } => match service {
+                Some(service) => with_dependants(self, BTreeSet::from([*service])),
+                // nobody knows what a command does
+                None => ids(self).collect(),
+            },
+            // our clients' names alone go through our DNS server
+            PlacePlan::Dns { .. } => ids(self)
+                .filter(|id| fault.meets_host(&self.services[usize::from(id.0)]))
+                .collect(),
         }
-        PlacePlan::Process(service) => BTreeSet::from([*service]),
-        PlacePlan::Host { service, .. } => match service {
-            Some(service) => BTreeSet::from([*service]),
-            // nobody knows what a command does
-            None => ids(plan).collect(),
-        },
-        PlacePlan::Dns { .. } => ids(plan)
-            .filter(|id| fault.meets_host(&plan.services[usize::from(id.0)]))
-            .collect(),
-    };
-    let visitors_only = match &fault.place {
-        PlacePlan::Link { link, .. } => plan.links[*link].visitors,
-        // our clients' names alone go through our DNS server
-        PlacePlan::Dns { .. } => true,
-        PlacePlan::Process(_) | PlacePlan::Host { .. } => false,
-    };
-    if visitors_only {
-        hit
-    } else {
-        with_dependants(plan, hit)
     }
 }
 
 fn reach(plan: &Plan, fault: &FaultPlan) -> Reach {
-    let services = reached(plan, fault);
+    let services = plan.reached(fault);
     let only = match &fault.place {
         PlacePlan::Link { feature, .. } => feature.as_deref(),
         PlacePlan::Process(_) | PlacePlan::Dns { .. } | PlacePlan::Host { .. } => None,

@@ -132,8 +132,11 @@ fn shipped_files_are_good() {
     for file in [
         "scenarios/cowin-2021.yaml",
         "scenarios/cowin-drill.yaml",
+        "scenarios/facebook-2021.yaml",
         "targets/cowin.yaml",
         "targets/cowin-hardened.yaml",
+        "targets/social.yaml",
+        "targets/social-hardened.yaml",
     ] {
         let output = brownout(&["check", file]).output().expect("runs");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

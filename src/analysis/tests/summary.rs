@@ -5,7 +5,7 @@ use crate::{
     analysis::analyse,
     event::{ExitCause, RunEvent},
     measure::Outcome,
-    plan::{FaultPlan, PlacePlan, ServiceId, Trigger},
+    plan::{FaultPlan, Origin, PlacePlan, Series, SeriesId, ServiceId, Trigger},
     scenario::model::{DnsAnswer, Effect, ProcessEffect},
 };
 
@@ -138,6 +138,66 @@ fn faults_that_go_in_together_share_a_sentence() {
                     portal.test): the portal collapsed as soon as they went in and was not back by \
                     the end of the run.";
     assert_eq!(told(&script), [expected]);
+}
+
+/// A second service, to which half as many go as to the portal.
+fn with_neighbour(script: &mut Script) -> SeriesId {
+    let plan = script.plan();
+    let mut neighbour = plan.services[0].clone();
+    neighbour.name = "neighbour".into();
+    neighbour.host = "neighbour.test".into();
+    neighbour.features.clear();
+    plan.services.push(neighbour);
+    plan.series.push(Series {
+        origin: Origin::Population(0),
+        name: "look".into(),
+        service: ServiceId(1),
+        feature: None,
+    });
+    let series = SeriesId(3);
+    for second in 0..END {
+        script.add(second, series, Outcome::Ok, RATE / 2);
+    }
+    series
+}
+
+#[test]
+fn a_fault_is_blamed_only_where_it_can_reach() {
+    let mut script = Script::calm();
+    let neighbour = with_neighbour(&mut script);
+    for second in 34..50 {
+        script.clear(second, neighbour);
+        script.add(second, neighbour, Outcome::Http5xx, RATE / 2);
+    }
+    script.fail(32..60, Outcome::Http5xx, 1.0);
+    script.plan().faults[0].place = PlacePlan::Process(ServiceId(0));
+    let mut next_door = like(&script, "next_door", "process neighbour", None);
+    next_door.place = PlacePlan::Process(ServiceId(1));
+    let script = script.fault(next_door, 90, 100, 7);
+    let told = told(&script);
+    let expected = [
+        "The neighbour collapsed 4.0 s after opening began and was back 10.0 s before sms_late was \
+         removed.",
+        "sms_late (http delay 12s on portal -> sms): the portal failed 2.0 s after it went in and \
+         was back as soon as it was removed.",
+        "next_door (http delay 12s on neighbour): tolerated (7 hits).",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn faults_that_go_in_together_elsewhere_are_told_apart() {
+    let mut script = Script::calm();
+    with_neighbour(&mut script);
+    script.fail(32..60, Outcome::Http5xx, 1.0);
+    script.plan().faults[0].place = PlacePlan::Process(ServiceId(0));
+    let mut next_door = like(&script, "next_door", "process neighbour", None);
+    next_door.place = PlacePlan::Process(ServiceId(1));
+    let script = script.fault(next_door, 30, 100, 7);
+    let told = told(&script);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("sms_late (http delay 12s on portal -> sms): the portal"));
+    assert!(told[1].ends_with("tolerated (7 hits)."), "{told:?}");
 }
 
 #[test]

@@ -43,6 +43,9 @@ pub(super) struct App {
     /// How long a message or call holds a connection
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = duration)]
     write: Duration,
+    /// How long an answer takes besides
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration)]
+    work: Duration,
     /// A page that nobody asked for during this time is cold
     #[arg(long, value_name = "TIME", default_value = "45s", value_parser = duration)]
     idle: Duration,
@@ -78,7 +81,7 @@ pub(super) struct Auth {
 /// The neighbour, where people go when the apps are gone: timeline, posts, sign-ups.
 ///
 /// A page or post holds a connection for --round-trip, a sign-up for --sign-up. With the defaults,
-/// 75 pages and 30 sign-ups a second take 75 x 20 ms + 30 x 200 ms = 7.5 connections; there are 6.
+/// 75 pages and 30 sign-ups a second take 75 x 50 ms + 30 x 500 ms = 19 connections; there are 15.
 ///
 /// naive: everybody waits in one line. hardened: sign-ups get a third of the connections, and the
 /// others are told to come back.
@@ -91,13 +94,13 @@ pub(super) struct Neighbour {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8410")]
     listen: SocketAddr,
     /// Connections to the store
-    #[arg(long, value_name = "N", default_value = "6", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "15", value_parser = count)]
     connections: usize,
     /// How long a page or post holds a connection
-    #[arg(long, value_name = "TIME", default_value = "20ms", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration)]
     round_trip: Duration,
     /// How long a sign-up holds a connection
-    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = duration)]
     sign_up: Duration,
     #[command(flatten)]
     manner: Manner,
@@ -182,7 +185,8 @@ impl App {
         let name = format!("social: {} ({manner})", self.app);
         let mut config = social::App::new(self.listen, self.app, self.auth, mode);
         config.connections = self.connections;
-        (config.read, config.write, config.idle) = (self.read, self.write, self.idle);
+        (config.read, config.write) = (self.read, self.write);
+        (config.work, config.idle) = (self.work, self.idle);
         Ok((social::bind_app(config)?, name))
     }
 }

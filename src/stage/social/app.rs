@@ -56,9 +56,9 @@ pub fn bind(config: config::App) -> Result<Server, StageError> {
         config,
         written: AtomicU64::new(0),
     });
-    // Reads are mostly answered from memory; what waits for the store holds its place meanwhile.
+    // Reads are mostly answered from memory, and only take the time for the rest of the page.
     let read = Limit::concurrent(64);
-    let write = Limit::concurrent(4 * app.config.connections.max(1));
+    let write = Limit::concurrent(8 * app.config.connections.max(1));
     let door = |path, name, route, limit| Door {
         path,
         name,
@@ -90,6 +90,7 @@ impl App {
         };
         let key = format!("{kind}/{number}");
         let seen = self.pages.get(&key, Wanted::Stale, ask).await?;
+        tokio::time::sleep(self.config.work).await;
         Ok((seen.value, seen.stale))
     }
 
@@ -97,6 +98,7 @@ impl App {
     async fn write(&self, headers: &HeaderMap) -> Result<(Account, u64), Refusal> {
         let session = self.sessions.of(headers, Wanted::Fresh).await?;
         self.store.ask(self.config.write).await;
+        tokio::time::sleep(self.config.work).await;
         let number = self.written.fetch_add(1, Ordering::Relaxed) + 1;
         Ok((session.value, number))
     }

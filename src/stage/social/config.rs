@@ -20,6 +20,8 @@ pub struct App {
     pub read: Duration,
     /// How long a message or call holds a connection.
     pub write: Duration,
+    /// How long an answer takes besides: whatever else a page is made of.
+    pub work: Duration,
     /// A page that nobody asked for during this time is cold.
     pub idle: Duration,
     /// How it deals with more work than it can do.
@@ -27,7 +29,7 @@ pub struct App {
 }
 
 impl App {
-    /// 2 connections, 80 ms for a read and 10 ms for a write; cold after 45 s.
+    /// 2 connections, 80 ms for a read and 10 ms for a write, 50 ms besides; cold after 45 s.
     #[must_use]
     pub fn new(
         listen: SocketAddr,
@@ -42,6 +44,7 @@ impl App {
             connections: 2,
             read: Duration::from_millis(80),
             write: Duration::from_millis(10),
+            work: Duration::from_millis(50),
             idle: Duration::from_secs(45),
             mode,
         }
@@ -93,14 +96,14 @@ pub struct Neighbour {
 }
 
 impl Neighbour {
-    /// 6 connections, 20 ms for a page and 200 ms for a sign-up.
+    /// 15 connections, 50 ms for a page and 500 ms for a sign-up.
     #[must_use]
     pub fn new(listen: SocketAddr, mode: Mode) -> Self {
         Self {
             listen,
-            connections: 6,
-            round_trip: Duration::from_millis(20),
-            sign_up: Duration::from_millis(200),
+            connections: 15,
+            round_trip: Duration::from_millis(50),
+            sign_up: Duration::from_millis(500),
             mode,
         }
     }

@@ -224,11 +224,11 @@ async fn sign_ups_fill_a_naive_neighbour_and_a_corner_of_a_hardened_one() {
         if is_naive {
             eventually("all workers sign people up", async || {
                 let stats = get(neighbour, "/stats", None).await;
-                stats.body["queue_length"] == 12 && busy(&stats) == (&json!(6), &json!(2))
+                stats.body["queue_length"] == 12 && busy(&stats) == (&json!(8), &json!(0))
             })
             .await;
         } else {
-            for _ in 0..17 {
+            for _ in 0..14 {
                 let refused = newcomers.join_next().await.unwrap().unwrap();
                 assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
                 assert!(refused.retry_after.is_some());

@@ -37,7 +37,7 @@ impl Company {
         let mut auth = Auth::new(LOOPBACK, mode.clone());
         let mut neighbour = Neighbour::new(LOOPBACK, mode.clone());
         let mut app = App::new(LOOPBACK, "facebook", "", mode);
-        (app.read, app.write, auth.round_trip) = Default::default();
+        (app.read, app.write, app.work, auth.round_trip) = Default::default();
         (neighbour.round_trip, neighbour.sign_up) = Default::default();
         change(&mut app, &mut auth, &mut neighbour);
         let auth = bind_auth(auth).unwrap();
