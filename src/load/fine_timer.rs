@@ -2,14 +2,20 @@
 //! one, tokio's own elsewhere.
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::FineTimer;
+pub(super) use linux::{FineTimer, sharpen};
 #[cfg(not(target_os = "linux"))]
-pub(super) use portable::FineTimer;
+pub(super) use portable::{FineTimer, sharpen};
+
+/// Lets the thread sleep, and everything on it with it.
+pub(super) fn block(span: std::time::Duration) {
+    std::thread::sleep(span);
+}
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::{io, os::fd::OwnedFd, time::Duration};
+    use std::{io, num::NonZeroU64, os::fd::OwnedFd, time::Duration};
 
+    use rustix::thread::set_current_timer_slack;
     use rustix::time::{
         Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
         timerfd_settime,
@@ -18,6 +24,12 @@ mod linux {
         io::{Interest, unix::AsyncFd},
         time::Instant,
     };
+
+    /// Has the kernel wake this thread in time, not up to 50 us later to spare a wake-up: prctl(2),
+    /// `PR_SET_TIMERSLACK`. What it refuses costs a little precision.
+    pub(in crate::load) fn sharpen() {
+        let _ = set_current_timer_slack(NonZeroU64::new(1));
+    }
 
     /// A timer of the runtime that it was made on.
     #[derive(Debug)]
@@ -79,6 +91,9 @@ mod linux {
 #[cfg(not(target_os = "linux"))]
 mod portable {
     use std::{io, time::Duration};
+
+    /// Nothing is known here that would help.
+    pub(in crate::load) const fn sharpen() {}
 
     /// A timer of the runtime that it was made on.
     #[derive(Debug)]

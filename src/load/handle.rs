@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     arrivals::{Replayed, Schedule},
     brakes::Brakes,
+    fine_timer::sharpen,
     goose::Attack,
     limits::{self, DRAIN_WAIT},
     pacer::Pacer,
@@ -217,9 +218,10 @@ fn start(
         .build()?;
     let pacer = {
         let _on = runtime.enter();
-        Pacer::new(setup.clock)?
+        Pacer::new(setup.clock, limits::bear_quanta(&setup.plan))?
     };
     let body = move || {
+        sharpen();
         runtime.block_on(async {
             let plan = &setup.plan;
             let shards = (0..plan.populations.len())

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 
+use super::pacer;
 use crate::{
-    plan::{Needs, Plan, PopulationPlan},
-    scenario::model::Reuse,
+    plan::{Needs, Plan, PopulationPlan, Rule},
+    scenario::model::{Limit, Reuse},
 };
 
 /// A late arrival is still sent, with its intended start kept, until it is this late; then it is
@@ -75,12 +76,39 @@ fn bearable(plan: &Plan, population: &PopulationPlan) -> f64 {
     }
 }
 
+/// Whether the plan's limits to times are so wide that an answer may be seen a little late.
+pub(super) fn bear_quanta(plan: &Plan) -> bool {
+    let claims = [&plan.steady_state, &plan.symptoms, &plan.gates];
+    let claimed = claims.into_iter().flatten().filter_map(|claim| {
+        let Rule::Measured { limit, .. } = claim.rule else {
+            return None;
+        };
+        Some(limit)
+    });
+    let stops = plan.stop.iter().map(|stop| stop.limit);
+    let limits = claimed.chain(stops).filter_map(|limit| {
+        let Limit::Time(limit) = limit else {
+            return None;
+        };
+        Some(limit)
+    });
+    let clients = plan.populations.iter().map(|p| &p.client);
+    let timeouts = clients.flat_map(|client| {
+        let stages = [client.timeout, client.connect_timeout];
+        stages.into_iter().chain(client.first_byte_timeout)
+    });
+    let narrowest = limits.chain(timeouts).min().unwrap_or(Duration::MAX);
+    pacer::bears_quanta(narrowest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         client::testing::{plan, service},
         load::tests::crowd,
+        plan::StopPlan,
+        scenario::model::{Comparison, Measure, Subject},
         units::Rate,
     };
 
@@ -97,5 +125,32 @@ mod tests {
         assert_eq!(workers_for(45_000.0, Reuse::None, false), 5);
         assert_eq!(workers_for(2_500.0, Reuse::Journey, true), 3);
         assert_eq!(workers_for(90_000.0, Reuse::Journey, true), 8);
+    }
+
+    #[test]
+    fn narrow_limits_bear_no_quanta() {
+        let mut plan = plan(vec![service("127.0.0.1", 80)]);
+        let rate = Rate::per_second(1.0).expect("a rate");
+        plan.populations = vec![crowd(rate, Reuse::Shared)];
+        assert!(bear_quanta(&plan));
+        plan.populations[0].client.first_byte_timeout = Some(Duration::from_millis(19));
+        assert!(!bear_quanta(&plan));
+        plan.populations[0].client.first_byte_timeout = Some(Duration::from_millis(20));
+        assert!(bear_quanta(&plan));
+        for (limit, expected) in [
+            (Limit::Time(Duration::from_millis(5)), false),
+            (Limit::Time(Duration::from_millis(500)), true),
+            (Limit::Ratio(0.001), true),
+        ] {
+            plan.stop = vec![StopPlan {
+                text: "web p99 > 5ms".to_owned(),
+                subject: Subject::Service("web".to_owned()),
+                measure: Measure::Latency(9900),
+                comparison: Comparison::Above,
+                limit,
+                lasting: Duration::ZERO,
+            }];
+            assert_eq!(bear_quanta(&plan), expected, "{limit:?}");
+        }
     }
 }

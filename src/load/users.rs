@@ -2,10 +2,13 @@
 //! pauses, and begins again.
 //!
 //! The journey itself is walked by a worker, as an arrival's is: a user hands in a ticket and waits
-//! for its end. So users share clients, guard, resolution and measurement with arrivals. The
-//! intended start of a user's journey is the instant at which it handed its ticket in: users wait
-//! for their answers, so a target that stalls is asked less often, and the waiting of those who
-//! did not come meanwhile is not measured (coordinated omission, inherent to the closed model).
+//! for its end. So users share clients, guard, resolution and measurement with arrivals. A user
+//! whose pauses are short stays with its worker for a [`Stint`] of many journeys: to cross from
+//! thread to thread and back for each of them would cost more than a small request does.
+//!
+//! The intended start of a user's journey is the instant at which it begins: users wait for their
+//! answers, so a target that stalls is asked less often, and the waiting of those who did not come
+//! meanwhile is not measured (coordinated omission, inherent to the closed model).
 
 use std::{
     sync::{
@@ -27,29 +30,52 @@ use crate::{
     time::{Clock, Offset},
 };
 
-/// A journey to be walked: an arrival's, or a user's, who waits for its end.
+/// Pauses up to here are made by the worker. Whoever pauses longer goes back, and takes none of the
+/// worker's room meanwhile.
+const STAYS: Duration = Duration::from_millis(100);
+
+/// What a worker is asked to walk.
 #[derive(Debug)]
-pub(super) struct Ticket {
-    pub(super) arrival: Arrival,
-    /// Told whether the journey was good; dropped when it was not begun.
-    ended: Option<oneshot::Sender<bool>>,
+pub(super) enum Ticket {
+    /// An arrival's journey; nobody waits for its end.
+    Arrival(Arrival),
+    /// A user's journeys.
+    User(Stint),
 }
 
-impl Ticket {
-    /// The ticket of an arrival: nobody waits.
-    pub(super) const fn of(arrival: Arrival) -> Self {
-        Self {
-            arrival,
-            ended: None,
-        }
-    }
+/// Journeys of a user, one after the other.
+#[derive(Debug)]
+pub(super) struct Stint {
+    user: User,
+    /// Told how it ended; dropped when the worker ends before.
+    ended: oneshot::Sender<(User, Duration)>,
+}
 
-    /// The journey has ended.
-    pub(super) fn end(self, good: bool) {
-        if let Some(ended) = self.ended {
-            // when the load is over the user has left
-            let _ = ended.send(good);
+impl Stint {
+    /// Walks until the user's place is gone, the plan ends, or a pause is longer than a worker waits
+    /// for.
+    pub(super) async fn walk(
+        mut self,
+        plan_end: Offset,
+        mut journey: impl AsyncFnMut(Arrival) -> bool,
+    ) {
+        let clock = self.user.desk.clock;
+        let mut pause = Duration::ZERO;
+        while pause <= STAYS {
+            // tokio's shortest sleep is a millisecond
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
+            let now = clock.now();
+            let Some(arrival) = self.user.begin(now).filter(|_| now < plan_end) else {
+                pause = Duration::ZERO;
+                break;
+            };
+            let good = journey(arrival).await;
+            pause = self.user.ended(good);
         }
+        // when the load is over nobody waits
+        let _ = self.ended.send((self.user, pause));
     }
 }
 
@@ -141,8 +167,8 @@ impl Crowd {
 }
 
 impl User {
-    /// One turn: waits for a place if it has none, else walks once and pauses. May be dropped at
-    /// any instant; a journey under way then ends by itself.
+    /// One turn: waits for a place if it has none, has a worker walk its journeys, and pauses. May be
+    /// dropped at any instant; a journey under way then ends by itself.
     pub(super) async fn turn(&mut self) {
         if !self.present {
             self.wait_for_place().await;
@@ -158,21 +184,31 @@ impl User {
             let pause = self.pause(&mut stream);
             sleep(pause.mul_f64(part)).await;
         }
-        let now = self.desk.clock.now();
-        self.present = self.plan().curve.has_place(self.number, now);
-        if !self.present {
-            return;
+        let pause = self.stint().await;
+        if !pause.is_zero() {
+            sleep(pause).await;
         }
-        let mut stream = self.stream();
-        let good = self.walk(now).await;
+    }
+
+    /// The journey that begins now, if there is still a place for the user.
+    fn begin(&mut self, now: Offset) -> Option<Arrival> {
+        self.present = self.plan().curve.has_place(self.number, now);
+        self.present.then(|| Arrival {
+            population: self.crowd().population,
+            index: self.index(),
+            intended: now,
+        })
+    }
+
+    /// The journey has ended; the pause after it.
+    fn ended(&mut self, good: bool) -> Duration {
+        let pause = self.pause(&mut self.stream());
         self.walked += 1;
-        let pause = self.pause(&mut stream);
-        sleep(if good {
+        if good {
             pause
         } else {
             pause.max(PAUSE_AFTER_FAILURE)
-        })
-        .await;
+        }
     }
 
     fn crowd(&self) -> &Crowd {
@@ -208,32 +244,35 @@ impl User {
         }
     }
 
-    /// Has a worker walk the journey; whether it was good.
-    async fn walk(&self, now: Offset) -> bool {
+    /// Has a worker walk for a while; what is left to pause.
+    async fn stint(&mut self) -> Duration {
         let (ended, end) = oneshot::channel();
-        let ticket = Ticket {
-            arrival: Arrival {
-                population: self.crowd().population,
-                index: self.index(),
-                intended: now,
-            },
-            ended: Some(ended),
+        let stint = Stint {
+            user: self.clone(),
+            ended,
         };
         let workers = &self.desk.workers;
         if workers[self.number as usize % workers.len()]
-            .send(ticket)
+            .send(Ticket::User(stint))
             .is_err()
         {
             // the worker has ended, and the load with it
             std::future::pending::<()>().await;
         }
-        end.await.unwrap_or(false)
+        match end.await {
+            Ok((user, pause)) => {
+                *self = user;
+                pause
+            }
+            // likewise
+            Err(_) => PAUSE_AFTER_FAILURE,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, sync::Mutex};
 
     use tokio::{sync::mpsc::unbounded_channel, time::timeout_at};
 
@@ -248,6 +287,13 @@ mod tests {
         at: f64,
     }
 
+    /// What a worker of the test was asked for.
+    #[derive(Debug, PartialEq)]
+    struct Observed {
+        seen: Vec<Walked>,
+        stints: usize,
+    }
+
     /// 2 users for 10 s, then 5 for 10 s, then 1 for 10 s.
     const STEPS: [(u64, f64); 6] = [
         (0, 2.0),
@@ -260,7 +306,7 @@ mod tests {
 
     /// Lets the users of a crowd come and go for 40 s; each journey takes so long and ends so. What
     /// they asked for, in order.
-    async fn observe(pause: (u64, u64), lasts: Duration, good: bool) -> Vec<Walked> {
+    async fn observe(pause: (u64, u64), lasts: Duration, good: bool) -> Observed {
         let curve = UserCurve {
             knots: STEPS
                 .iter()
@@ -302,20 +348,28 @@ mod tests {
         assert_eq!((desk.absent(), desk.missing()), (0, 0));
         // users never end by themselves
         let end = clock.instant(Offset(Duration::from_secs(40)));
-        let mut seen = Vec::new();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let mut stints = 0;
         while let Ok(Some(ticket)) = timeout_at(end, tickets.recv()).await {
-            let arrival = ticket.arrival;
-            seen.push(Walked {
-                user: arrival.index % 5,
-                round: arrival.index / 5,
-                at: arrival.intended.as_secs_f64(),
-            });
-            tokio::spawn(async move {
-                sleep(lasts).await;
-                ticket.end(good);
-            });
+            let Ticket::User(stint) = ticket else {
+                panic!("{ticket:?} of nobody");
+            };
+            stints += 1;
+            let seen = Arc::clone(&seen);
+            tokio::spawn(
+                stint.walk(Offset(Duration::from_secs(40)), async move |arrival| {
+                    seen.lock().expect("no panic").push(Walked {
+                        user: arrival.index % 5,
+                        round: arrival.index / 5,
+                        at: arrival.intended.as_secs_f64(),
+                    });
+                    sleep(lasts).await;
+                    good
+                }),
+            );
         }
-        seen
+        let seen = seen.lock().expect("no panic").clone();
+        Observed { seen, stints }
     }
 
     fn users(seen: &[Walked], from: f64, to: f64) -> BTreeSet<u64> {
@@ -325,7 +379,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn as_many_users_walk_as_the_curve_says() {
-        let seen = observe((1000, 1000), Duration::ZERO, true).await;
+        let Observed { seen, stints } = observe((1000, 1000), Duration::ZERO, true).await;
+        assert!(
+            (1 + seen.len()..seen.len() + 8).contains(&stints),
+            "{stints}"
+        );
         assert_eq!(users(&seen, 0.0, 10.0), BTreeSet::from([0, 1]));
         assert_eq!(users(&seen, 10.0, 20.0), BTreeSet::from([0, 1, 2, 3, 4]));
         assert_eq!(users(&seen, 20.0, 30.0), BTreeSet::from([0]));
@@ -347,8 +405,44 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_pauses_shortly_stays_with_its_worker() {
+        let Observed { seen, stints } = observe((0, 100), Duration::from_millis(50), true).await;
+        // two come, three more, four leave, and then the last one
+        assert_eq!(stints, 5);
+        for (user, from, to) in [(0, 0.0, 30.0), (1, 0.0, 20.0), (4, 10.0, 20.0)] {
+            let own: Vec<_> = seen.iter().filter(|w| w.user == user).collect();
+            assert!(
+                own.iter().map(|w| w.round).eq(0..own.len() as u64),
+                "{user}"
+            );
+            // 50 ms for a journey and 50 ms for a pause, on the average
+            let expected = (to - from) / 0.1;
+            assert!(
+                (own.len() as f64 / expected - 1.0).abs() < 0.1,
+                "{}",
+                own.len()
+            );
+            let at = |walked: Option<&&Walked>| walked.expect("it walked").at;
+            assert!(
+                at(own.first()) - from < 0.15 && to - at(own.last()) < 0.25,
+                "{own:?}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_pause_is_no_sleep() {
+        let seen = observe((0, 0), Duration::from_millis(10), true).await.seen;
+        let gaps = seen.iter().filter(|w| w.user == 0).map(|w| w.at);
+        let at: Vec<f64> = gaps.collect();
+        assert!(at.windows(2).all(|w| w[1] - w[0] < 0.0111), "{at:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_user_leaves_after_its_journey() {
-        let seen = observe((1000, 3000), Duration::from_secs(4), true).await;
+        let seen = observe((1000, 3000), Duration::from_secs(4), true)
+            .await
+            .seen;
         // who began just before the fall to one user walks on, and does not begin again
         assert_eq!(users(&seen, 20.0, 40.0), BTreeSet::from([0]));
         let last = seen.iter().filter(|w| w.user > 0).map(|w| w.at);
@@ -367,7 +461,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_dead_target_is_not_knocked_at_in_a_tight_loop() {
-        let seen = observe((0, 0), Duration::ZERO, false).await;
+        let seen = observe((0, 0), Duration::ZERO, false).await.seen;
         // 2 users for 10 s, 5 for 10 s, 1 for 10 s, a journey a second each
         assert!((70..=85).contains(&seen.len()), "{}", seen.len());
     }
@@ -376,7 +470,7 @@ mod tests {
     async fn the_same_seed_makes_the_same_journeys() {
         let once = observe((500, 2500), Duration::from_millis(20), true).await;
         let again = observe((500, 2500), Duration::from_millis(20), true).await;
-        assert!(once.len() > 40);
+        assert!(once.seen.len() > 40);
         assert_eq!(once, again);
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender},
-    task::{LocalSet, spawn_local},
+    task::LocalSet,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ use super::{
     brakes::Brakes,
     journey::walk,
     limits::{BATCH, CATCH_UP_LIMIT, IN_FLIGHT_JOURNEYS},
-    pacer::Pacer,
+    pacer::{Pacer, turn},
     release::{Arrival, Release},
     script::Script,
     users::Ticket,
@@ -30,6 +30,9 @@ use crate::{
 
 /// How often the end is looked for once nothing more will start.
 const LAST_LOOK: Duration = Duration::from_millis(5);
+
+/// The distance between beats: see [`beat`].
+const BEAT: Duration = Duration::from_millis(100);
 
 /// What the journeys of one worker share. It never leaves the worker's thread.
 pub(super) struct Shared<C> {
@@ -151,12 +154,22 @@ pub(super) async fn run<C: Client + 'static>(
                 () = cancel.cancelled() => {}
                 () = answer => {}
                 () = load => {}
+                () = beat() => {}
             }
         })
         .await;
     // journeys still under way end here
     drop(local);
     let _ = port.reports.send(shared.report());
+}
+
+/// Never ends, and does nothing but to keep a timer that is due soon. tokio wakes its driver up (a
+/// system call, and another round of polling) whenever a timer is set that is due before all
+/// others; without a beat, that is the timeout of nearly every request.
+async fn beat() {
+    loop {
+        tokio::time::sleep(BEAT).await;
+    }
 }
 
 async fn release_all<C: Client + 'static>(
@@ -167,19 +180,19 @@ async fn release_all<C: Client + 'static>(
     let mut started = 0;
     while let Some(due) = release.next_due() {
         if !pacer.reach(due, started).await || shared.walkers.is_behind() {
-            // Everything that is ready has its turn before the next batch: then a worker that
-            // cannot keep up shows it as lag here, instead of starting ever more that it cannot
-            // finish.
-            let turn = spawn_local(async {});
-            // it can only fail by a panic, and does nothing
-            let _ = turn.await;
+            // a worker that cannot keep up shows it as lag here, instead of starting ever more that
+            // it cannot finish
+            turn().await;
         }
         release.collect(shared.clock.now());
         started = 0;
         while started < BATCH
             && let Some(arrival) = release.pop()
         {
-            started += usize::from(start(shared, Ticket::of(arrival)));
+            if begin(shared, arrival, shared.walkers.busy()) {
+                give(shared, Ticket::Arrival(arrival));
+                started += 1;
+            }
         }
         shared.overdue.set(release.overdue());
     }
@@ -192,13 +205,12 @@ async fn serve_users<C: Client + 'static>(
 ) {
     let over = shared.clock.instant(shared.plan_end);
     while let Ok(Some(ticket)) = tokio::time::timeout_at(over, tickets.recv()).await {
-        start(shared, ticket);
+        give(shared, ticket);
     }
 }
 
-/// Starts a journey, if it is not too late for it and there is room.
-fn start<C: Client + 'static>(shared: &Rc<Shared<C>>, ticket: Ticket) -> bool {
-    let arrival = ticket.arrival;
+/// Counts a journey that begins beside `others`; whether it is not too late for it and there is room.
+fn begin<C: Client>(shared: &Shared<C>, arrival: Arrival, others: u64) -> bool {
     {
         let mut recorder = shared.recorder.borrow_mut();
         recorder.journey_began(arrival.population, arrival.intended);
@@ -208,9 +220,9 @@ fn start<C: Client + 'static>(shared: &Rc<Shared<C>>, ticket: Ticket) -> bool {
         shared.not_sent(arrival, Outcome::NotSentLag);
         return false;
     }
-    if shared.walkers.busy() >= IN_FLIGHT_JOURNEYS {
+    if others >= IN_FLIGHT_JOURNEYS {
         // whose fault it is that there are so many: the target's if most wait for its answers
-        let waiting = shared.requests.get() * 2 > shared.walkers.busy();
+        let waiting = shared.requests.get() * 2 > others;
         let outcome = if waiting {
             Outcome::NotSentLimit
         } else {
@@ -219,16 +231,31 @@ fn start<C: Client + 'static>(shared: &Rc<Shared<C>>, ticket: Ticket) -> bool {
         shared.not_sent(arrival, outcome);
         return false;
     }
-    let walker = Rc::clone(shared);
+    true
+}
+
+/// Has one of the tasks walk.
+fn give<C: Client + 'static>(shared: &Rc<Shared<C>>, ticket: Ticket) {
+    let worker = Rc::clone(shared);
     let walk = move |ticket: Ticket| {
-        let walker = Rc::clone(&walker);
+        let worker = Rc::clone(&worker);
         async move {
-            let good = walk(walker, ticket.arrival).await;
-            ticket.end(good);
+            match ticket {
+                Ticket::Arrival(arrival) => {
+                    walk(worker, arrival).await;
+                }
+                Ticket::User(stint) => {
+                    let journey = async |arrival| {
+                        // this one is among the busy ones already
+                        let others = worker.walkers.busy() - 1;
+                        begin(&worker, arrival, others) && walk(Rc::clone(&worker), arrival).await
+                    };
+                    stint.walk(worker.plan_end, journey).await;
+                }
+            }
         }
     };
     shared.walkers.give(ticket, walk);
-    true
 }
 
 /// Waits until the journeys are over; past the plan's end, until the requests in flight are.

@@ -44,8 +44,6 @@ pub(super) const GET: Wanted = Wanted {
     headers: false,
     body: true,
 };
-/// Whoever asks by HEAD.
-pub(super) const HEAD: Wanted = Wanted { head: true, ..GET };
 
 /// Status and body as hyper's client reads them, or `None` if it finds fault with them.
 pub(super) fn by_hyper(head_request: bool, bytes: &[u8]) -> Option<(u16, Vec<u8>)> {

@@ -3,7 +3,7 @@
 
 use super::{
     decode::Wanted,
-    laws::{GET, HEAD, Whole, decode},
+    laws::{GET, Whole, decode},
     *,
 };
 use crate::measure::Outcome;
@@ -14,3 +14,6 @@ mod generated;
 mod heads;
 mod reference;
 mod requests;
+
+/// Whoever asks by HEAD.
+const HEAD: Wanted = Wanted { head: true, ..GET };
