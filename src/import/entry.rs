@@ -17,6 +17,9 @@ pub(super) struct Entry<'a> {
     pub(super) status: Option<u16>,
 }
 
+/// Microseconds between two times that cannot belong to the same traffic: 400 days.
+pub(super) const FAR: u64 = 400 * 86_400 * 1_000_000;
+
 /// Why a line is of no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bad {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    entry::FAR,
     error::ImportError,
     format::Format,
     stamp::Stamp,
@@ -68,9 +69,18 @@ impl Grid {
         let (Some(first), Some(last)) = (times.first().copied(), times.last().copied()) else {
             return Err(self.nothing());
         };
+        let covered = last.abs_diff(first);
+        if covered > FAR {
+            return Err(ImportError::Malformed {
+                name: self.name,
+                line: None,
+                message: format!("it covers {} days, more than 400", covered / 86_400_000_000),
+                hint: Some("is one of its times wrong? traffic is rehearsed in hours or days"),
+            });
+        }
         let step = times.windows(2).map(|pair| pair[1].abs_diff(pair[0])).min();
         let step = step.unwrap_or(60_000_000);
-        let bins = last.abs_diff(first) / step + 1;
+        let bins = covered / step + 1;
         if bins > MOST {
             return Err(ImportError::Malformed {
                 name: self.name,

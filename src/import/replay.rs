@@ -3,6 +3,7 @@
 use std::{fs::File, path::Path, sync::Arc};
 
 use super::{
+    entry::FAR,
     error::ImportError,
     fields::FieldNames,
     parser::is_blank,
@@ -13,7 +14,6 @@ use super::{
 /// Eight bytes are kept for each line; more lines than this are too many for that.
 const MOST: usize = 50_000_000;
 const SECOND: u64 = 1_000_000;
-const FAR_MICROS: u64 = 400 * 86_400 * SECOND;
 
 /// When the lines of a log came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,7 @@ pub fn replay(input: Input) -> Result<ReplayLog, ImportError> {
 /// A time that is years away from the others would stretch the run.
 fn is_near(stamps: &[i64], at: Stamp) -> bool {
     let first = stamps.first();
-    first.is_none_or(|first| first.abs_diff(at.micros()) <= FAR_MICROS)
+    first.is_none_or(|first| first.abs_diff(at.micros()) <= FAR)
 }
 
 /// A log that tells whole seconds does not say when in a second its lines came. They did not come

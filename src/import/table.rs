@@ -203,4 +203,13 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn a_table_of_decades_has_a_wrong_time() {
+        // its curve's times would be read back as instants
+        let text = "time,rate\n2051263549,5\n1619605860,6\n";
+        let refused = read("x.csv".into(), text.as_bytes()).expect_err("30 years");
+        let said = refused.to_string();
+        assert_eq!(said, "x.csv: it covers 4996 days, more than 400");
+    }
 }

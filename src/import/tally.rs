@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     bins::Bins,
-    entry::{Bad, Entry},
+    entry::{Bad, Entry, FAR},
     error::ImportError,
     format::Format,
     moments::Moments,
@@ -13,8 +13,6 @@ use super::{
     traffic::{BadLine, Traffic, Way, beginning},
 };
 
-/// Times further from the first than this are mistakes of the log: they would stretch all bins.
-const FAR_MICROS: u64 = 400 * 86_400 * 1_000_000;
 /// So many bad lines are shown.
 const SHOWN: usize = 5;
 
@@ -66,7 +64,7 @@ impl Tally {
     pub(super) fn add(&mut self, entry: &Entry<'_>) -> Result<Result<(), Bad>, ImportError> {
         let at = entry.at;
         let anchor = *self.anchor.get_or_insert(at);
-        if anchor.micros().abs_diff(at.micros()) > FAR_MICROS {
+        if anchor.micros().abs_diff(at.micros()) > FAR {
             return Ok(Err(Bad::Far));
         }
         if !self.within.has(at) {
