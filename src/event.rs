@@ -96,6 +96,9 @@ pub enum RunEvent {
         fault: usize,
         /// How many so far.
         hits: u64,
+        /// To how many of those that it was meant for it could do nothing.
+        #[serde(default)]
+        spared: u64,
     },
     /// A second's measurements.
     Measured(BinDelta),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     Analysis, AssumptionResult, BaselineResult, FaultResult, REPORT_VERSION, RunInfo,
-    ServiceResult, Spell, StateSpan, SubjectResult, baseline, curves, doubt, effects, harness,
+    ServiceResult, Spell, StateSpan, SubjectResult, baseline, blame, curves, doubt, effects,
+    harness,
     incidents::incidents,
     load,
     recovery::recovery,
@@ -213,17 +214,23 @@ fn spell((from, to): &(Offset, Option<Offset>)) -> Spell {
 fn faults(world: &World<'_>) -> Vec<FaultResult> {
     let faults = world.plan.faults.iter().zip(&world.timeline.faults);
     faults
-        .map(|(fault, times)| FaultResult {
-            name: fault.name.clone(),
-            at: fault.at.clone(),
-            effect: effects::describe(fault),
-            planned_s: fault.start.expected().as_secs_f64(),
-            injected_s: times.injected.map(|at| at.as_secs_f64()),
-            removed_s: times.removed.map(|at| at.as_secs_f64()),
-            verified: times.verified,
-            detail: times.failed.clone().unwrap_or_else(|| times.detail.clone()),
-            hits: times.hits,
-            spells: times.spells.iter().map(spell).collect(),
+        .map(|(fault, times)| {
+            let blame = blame::during(world, fault, times);
+            FaultResult {
+                name: fault.name.clone(),
+                at: fault.at.clone(),
+                effect: effects::describe(fault),
+                planned_s: fault.start.expected().as_secs_f64(),
+                injected_s: times.injected.map(|at| at.as_secs_f64()),
+                removed_s: times.removed.map(|at| at.as_secs_f64()),
+                verified: times.verified,
+                detail: times.failed.clone().unwrap_or_else(|| times.detail.clone()),
+                hits: times.hits,
+                spared: times.spared,
+                failures: blame.map(|blame| blame.failures),
+                failures_injected: blame.map(|blame| blame.injected),
+                spells: times.spells.iter().map(spell).collect(),
+            }
         })
         .collect()
 }

@@ -23,12 +23,13 @@ const STORM_BINS: usize = 3;
 /// Totals over everything that was sent, also retries after the intended end.
 pub(crate) fn totals(world: &World<'_>) -> LoadTotals {
     let mut counts = OutcomeCounts::default();
-    let mut injected = 0;
+    let (mut injected, mut injected_failures) = (0, 0);
     for ((_, id), cell) in &world.record.cells {
         let series = world.plan.series.get(usize::from(id.0));
         if series.is_some_and(|s| s.origin != Origin::Probe) {
             counts.merge(&cell.counts);
             injected += cell.injected;
+            injected_failures += cell.injected_bad;
         }
     }
     let mut not_sent = BTreeMap::new();
@@ -56,6 +57,7 @@ pub(crate) fn totals(world: &World<'_>) -> LoadTotals {
         not_sent,
         errors,
         injected,
+        injected_failures,
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod analyse;
 mod baseline;
+mod blame;
 mod claims;
 mod crashes;
 mod curves;

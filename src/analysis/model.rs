@@ -154,6 +154,9 @@ pub struct LoadTotals {
     pub errors: BTreeMap<String, u64>,
     /// Attempts known to be hit by a fault of ours.
     pub injected: u64,
+    /// Attempts that were not good, and are known to be so by the doing of a fault of ours.
+    #[serde(default)]
+    pub injected_failures: u64,
 }
 
 /// A population's journeys and requests.
@@ -367,6 +370,16 @@ pub struct FaultResult {
     pub detail: String,
     /// Requests, connections or questions that it met.
     pub hits: u64,
+    /// To how many of those that it was meant for it could do nothing.
+    #[serde(default)]
+    pub spared: u64,
+    /// Attempts at its service that were not good while it was in force, where it is known request
+    /// by request whose doing that was: of http faults on the way of the visitors.
+    #[serde(default)]
+    pub failures: Option<u64>,
+    /// How many of them were the doing of faults of ours; the rest is the target's own.
+    #[serde(default)]
+    pub failures_injected: Option<u64>,
     /// Each time that it was in force, in order; more than one when it came and went.
     #[serde(default)]
     pub spells: Vec<Spell>,

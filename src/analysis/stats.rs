@@ -30,6 +30,8 @@ pub(crate) struct Counts {
     pub(crate) unsent: u64,
     /// Known to be hit by a fault of ours.
     pub(crate) injected: u64,
+    /// Not good, and by the doing of a fault of ours.
+    pub(crate) injected_bad: u64,
     /// Found no name or no listener, or was held back by a breaker: no evidence that the target was
     /// busy, for it saw none of these.
     pub(crate) unreached: u64,
@@ -87,6 +89,7 @@ impl From<&Cell> for Counts {
             first: cell.first_attempts,
             unsent: counts.sum(Outcome::is_unsent_by_harness),
             injected: cell.injected,
+            injected_bad: cell.injected_bad,
             unreached: counts
                 .sum(|o| o.is_dns() || matches!(o, Outcome::Refused | Outcome::NotSentBreaker)),
             refused: counts.get(Outcome::Refused),
@@ -105,6 +108,7 @@ impl AddAssign for Counts {
         self.first += other.first;
         self.unsent += other.unsent;
         self.injected += other.injected;
+        self.injected_bad += other.injected_bad;
         self.unreached += other.unreached;
         self.refused += other.refused;
     }

@@ -46,6 +46,8 @@ pub(crate) struct FaultTimes {
     pub(crate) failed: Option<String>,
     /// What it met.
     pub(crate) hits: u64,
+    /// What it was meant for and could do nothing to.
+    pub(crate) spared: u64,
 }
 
 /// The run's events, looked up.
@@ -257,9 +259,14 @@ fn note_fault(faults: &mut [FaultTimes], at: Offset, event: &RunEvent) {
                 times.failed = Some(detail.clone());
             }
         }
-        RunEvent::FaultTally { fault, hits } => {
+        RunEvent::FaultTally {
+            fault,
+            hits,
+            spared,
+        } => {
             if let Some(times) = faults.get_mut(*fault) {
                 times.hits = times.hits.max(*hits);
+                times.spared = times.spared.max(*spared);
             }
         }
         _ => {}

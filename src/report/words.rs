@@ -1,7 +1,7 @@
 //! Words and marks that all forms of the report share.
 
 use crate::analysis::{
-    Analysis, ClaimResult, PopulationResult, Recovery, State, SubjectResult, Verdict,
+    Analysis, ClaimResult, FaultResult, PopulationResult, Recovery, State, SubjectResult, Verdict,
 };
 
 use super::numbers::{NOTHING, count, seconds};
@@ -119,11 +119,30 @@ pub(super) fn met(analysis: &Analysis) -> Option<String> {
     (!each.is_empty()).then(|| {
         format!(
             "Hits of the faults, each where it stands: {}. Of the visitors' requests {} are known \
-             to have been hit (per request on visitors' links; on inner links by time only).",
+             to have been hit, and {} to have failed by it (per request on visitors' links; on \
+             inner links by time only).",
             each.join(", "),
-            count(analysis.load.injected)
+            count(analysis.load.injected),
+            count(analysis.load.injected_failures)
         )
     })
+}
+
+/// Whose doing the failures were while a fault was in force, as far as it is known request by
+/// request, and what it could not do.
+pub(super) fn blame(fault: &FaultResult) -> Option<String> {
+    let mut parts = Vec::new();
+    if let (Some(failures), Some(injected)) = (fault.failures, fault.failures_injected) {
+        parts.push(format!(
+            "of {} failures of its service meanwhile {} were injected",
+            count(failures),
+            count(injected)
+        ));
+    }
+    if fault.spared > 0 {
+        parts.push(format!("it could do nothing to {}", count(fault.spared)));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// A verdict in one word, as in `report.json`.

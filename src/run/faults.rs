@@ -223,10 +223,14 @@ impl FaultDesk {
         at: Offset,
         result: Result<(bool, String), String>,
     ) -> Vec<Told> {
-        let hits = self.planes.hits(fault);
+        let tally = RunEvent::FaultTally {
+            fault,
+            hits: self.planes.hits(fault),
+            spared: self.planes.spared(fault),
+        };
         let desk = &mut self.faults[fault];
         let wanted = desk.wanted.take();
-        let mut told = vec![(at, Some(RunEvent::FaultTally { fault, hits }), None)];
+        let mut told = vec![(at, Some(tally), None)];
         // one that is not seen to be gone does not come again
         desk.stage = Stage::Done;
         match result {
@@ -280,6 +284,7 @@ impl FaultDesk {
             .map(|fault| RunEvent::FaultTally {
                 fault,
                 hits: self.planes.hits(fault),
+                spared: self.planes.spared(fault),
             })
             .collect()
     }

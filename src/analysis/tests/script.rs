@@ -149,7 +149,14 @@ impl Script {
             };
             self.event(to as f64, removed);
         }
-        self.event(to as f64, RunEvent::FaultTally { fault, hits });
+        self.event(
+            to as f64,
+            RunEvent::FaultTally {
+                fault,
+                hits,
+                spared: 0,
+            },
+        );
         self
     }
 

@@ -64,7 +64,14 @@ fn each_of_several_faults_is_told_by_itself() {
         .fault(no_login, 80, 90, 7)
         .fault(slow, 106, 114, 1_135);
     script = script.fault(died, 125, 125, 1).fault(name, 140, 145, 0);
-    script.event(61.0, RunEvent::FaultTally { fault: 0, hits: 9 });
+    script.event(
+        61.0,
+        RunEvent::FaultTally {
+            fault: 0,
+            hits: 9,
+            spared: 0,
+        },
+    );
     let expected = [
         "sms_late (http delay 12s on portal -> sms): the portal collapsed 2.0 s after it went in \
          and was back as soon as it was removed.",

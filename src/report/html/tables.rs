@@ -269,6 +269,8 @@ pub(super) fn faults(analysis: &Analysis) -> Table {
             instant(f.injected_s),
             instant(f.removed_s),
             count(f.hits),
+            f.failures.map_or_else(|| NOTHING.into(), count),
+            f.failures_injected.map_or_else(|| NOTHING.into(), count),
         ]
     });
     table(
@@ -285,6 +287,8 @@ pub(super) fn faults(analysis: &Analysis) -> Table {
             "in force",
             "removed",
             "hits",
+            "failures meanwhile",
+            "of them injected",
         ],
         rows,
     )

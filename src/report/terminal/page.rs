@@ -206,13 +206,14 @@ impl Page {
                 ),
             };
             self.entry(&format!(
-                "{} at {}: {}; {when}; {} {}; {}",
+                "{} at {}: {}; {when}; {} {}; {}{}",
                 fault.name,
                 fault.at,
                 fault.effect,
                 count(fault.hits),
                 if fault.hits == 1 { "hit" } else { "hits" },
-                fault.detail
+                fault.detail,
+                words::blame(fault).map_or_else(String::new, |blame| format!("; {blame}"))
             ));
         }
         if analysis.faults.is_empty() {
