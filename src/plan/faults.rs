@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     launch, links,
     mistakes::{File, Mistakes},
-    model::{FaultPlan, LinkPlan, PlacePlan, Protocol, ServiceId, ServicePlan, ZonePlan},
+    model::{FaultPlan, LinkPlan, PlacePlan, ServiceId, ServicePlan, ZonePlan},
     names, services,
     windows::Times,
 };
@@ -269,16 +269,6 @@ fn visitors(
             format!("the way to `{name}` is encrypted: requests on it cannot be told apart"),
         )
         .hint("use a tcp fault here, or an http fault on a plain link behind the TLS endpoint");
-        return None;
-    }
-    if http && service.protocol != Protocol::Http1 {
-        out.error(
-            File::Scenario,
-            fault.effect.place,
-            "an http fault",
-            format!("visitors speak HTTP/2 to `{name}`, and http faults know HTTP/1.1 only"),
-        )
-        .hint("use a tcp fault here, or leave `protocol` out for this rehearsal");
         return None;
     }
     let link = links::visitors(ground.links, id, ground.services, ground.zones, http);

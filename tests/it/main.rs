@@ -7,6 +7,7 @@ mod dns;
 mod endings;
 #[cfg(target_os = "linux")]
 mod exec;
+mod faults_http;
 mod guard;
 mod guardian;
 mod https;

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{
-    Request, Response, Uri, Version,
+    Request, Response, StatusCode, Uri, Version,
     body::{Body, Frame, Incoming, SizeHint},
     client::conn::{TrySendError, http1},
     header::{self, HeaderValue},
@@ -33,7 +33,7 @@ pub(super) enum Hangup {
     Dial(#[from] io::Error),
     #[error("the upstream failed: {0}")]
     Upstream(#[from] hyper::Error),
-    #[error("a fault ended the connection")]
+    #[error("a fault ended it")]
     Fault,
 }
 
@@ -59,7 +59,8 @@ impl Upstream {
         }
     }
 
-    /// Sends a request on and gives the upstream's response back, streaming both bodies.
+    /// Sends a request on and gives the upstream's response back, streaming both bodies. The body of
+    /// one that changes the protocol keeps the connection: [`Honest::into_line`].
     ///
     /// # Errors
     /// When there is no response; the client must then see its connection end.
@@ -69,10 +70,17 @@ impl Upstream {
     ) -> Result<Response<Honest>, Hangup> {
         match self.send(self.prepare(request)).await {
             Ok((mut response, line)) => {
-                hop::strip(response.headers_mut());
+                let wishes = hop::strip(response.headers_mut(), false);
+                let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+                if upgraded || response.status() == StatusCode::UPGRADE_REQUIRED {
+                    wishes.renew(response.headers_mut(), false);
+                }
                 *response.version_mut() = Version::HTTP_11;
                 let (idle, fate) = (Arc::clone(&self.idle), Arc::clone(&self.fate));
-                Ok(response.map(|body| Honest::new(body, line, idle, fate)))
+                Ok(response.map(|body| match upgraded {
+                    true => Honest::kept(body, line, idle, fate),
+                    false => Honest::new(body, line, idle, fate),
+                }))
             }
             Err(hangup) => {
                 if hangup.is_reset() {
@@ -85,7 +93,7 @@ impl Upstream {
 
     /// Makes a request fit for the next hop; host, target and end-to-end fields stay.
     fn prepare(&self, mut request: Request<Asking>) -> Request<Asking> {
-        hop::strip(request.headers_mut());
+        hop::strip(request.headers_mut(), false).renew(request.headers_mut(), false);
         *request.version_mut() = Version::HTTP_11;
         // HTTP/1.0 may come without, HTTP/1.1 must not go without (RFC 9110 section 7.2)
         if !request.headers().contains_key(header::HOST)
@@ -153,7 +161,7 @@ fn replay(request: &mut Request<Asking>) -> Option<Request<Asking>> {
 }
 
 /// Whether an error comes from a connection that was reset or refused, not closed.
-fn is_reset(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn is_reset(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<io::Error>() {
@@ -182,7 +190,7 @@ impl Hangup {
 }
 
 /// A connection to the upstream.
-struct Line {
+pub(super) struct Line {
     sender: http1::SendRequest<Asking>,
     /// What moves its bytes; `None` when it has ended.
     driver: Option<Driver>,
@@ -199,8 +207,16 @@ impl Line {
             .await?;
         Ok(Self {
             sender,
-            driver: Some(Box::pin(connection)),
+            driver: Some(Box::pin(connection.with_upgrades())),
         })
+    }
+
+    /// Moves it to its end, for instance until another protocol takes it over.
+    pub(super) async fn finish(self) {
+        if let Some(driver) = self.driver {
+            // how it failed, those who use it are told
+            let _ = driver.await;
+        }
     }
 
     /// Whether it takes another request.
@@ -251,14 +267,34 @@ pub(super) struct Honest {
 
 impl Honest {
     fn new(body: Incoming, line: Line, idle: Idle, fate: Arc<Fate>) -> Self {
-        let mut honest = Self {
+        let mut honest = Self::kept(body, line, idle, fate);
+        honest.give_back_if_complete();
+        honest
+    }
+
+    /// Its connection is not used again.
+    const fn kept(body: Incoming, line: Line, idle: Idle, fate: Arc<Fate>) -> Self {
+        Self {
             body,
             line: Some(line),
             idle,
             fate,
-        };
-        honest.give_back_if_complete();
-        honest
+        }
+    }
+
+    /// One of many on a connection that moves by itself.
+    pub(super) fn of_stream(body: Incoming, fate: Arc<Fate>) -> Self {
+        Self {
+            body,
+            line: None,
+            idle: Idle::default(),
+            fate,
+        }
+    }
+
+    /// The connection that it comes on, if it was kept.
+    pub(super) fn into_line(self) -> Option<Line> {
+        self.line
     }
 
     fn give_back_if_complete(&mut self) {

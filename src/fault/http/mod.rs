@@ -9,8 +9,13 @@
 //! of RFC 9110 section 7.6.1 are taken out. The proxy never invents an answer: when the upstream
 //! refuses, resets or closes, the client's connection is reset or closed likewise, so that the
 //! target's failures keep their class. A client that closes its side has gone, and its request is
-//! cancelled at the upstream. Protocol upgrades and CONNECT are not passed on; a request that is not
-//! HTTP at all is the one thing that is answered (400) without being asked to.
+//! cancelled at the upstream. A request that is not HTTP at all is the one thing that is answered
+//! (400) without being asked to.
+//!
+//! A client that speaks HTTP/2 by prior knowledge is spoken for in HTTP/2, all streams of its
+//! connection on one to the upstream; what ends a connection ends its stream only. Where both sides
+//! agree on another protocol (websockets) bytes pass both ways. Not passed on are CONNECT, and
+//! interim answers (1xx): who expects 100 is told to go on by the proxy.
 
 mod ask;
 mod body;
@@ -23,6 +28,9 @@ mod pace;
 mod proxy;
 mod rules;
 mod shape;
+mod streams;
+mod tasks;
+mod tunnel;
 mod wire;
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{
-    Request, Response,
+    Request, Response, StatusCode,
     body::{Body, Incoming},
     header::{HeaderName, HeaderValue},
+    server::conn::{http1, http2},
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
@@ -17,14 +18,18 @@ use tokio::{
     io::DuplexStream,
     time::{Instant, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     ask::Asking,
     body::Outbound,
     copies::{Copies, Copying},
-    forward::{Hangup, Upstream},
+    forward::{Hangup, Honest, Upstream},
     rules::{Change, Ending, Matcher, Rule, Seen, Step, meet, step},
     shape::{Shaped, shape},
+    streams::Streams,
+    tasks::Tasks,
+    tunnel::Exit,
     wire::{Watched, Wire},
 };
 use crate::{
@@ -59,11 +64,27 @@ pub(in crate::fault) struct Proxy {
 }
 
 /// One client connection.
-struct Visit<'a> {
-    upstream: Upstream,
-    fate: &'a Fate,
+struct Visit {
+    way: Way,
+    fate: Arc<Fate>,
     wire: Arc<Wire>,
     from: IpAddr,
+    exit: Exit,
+}
+
+/// How requests go on: as they come.
+enum Way {
+    Http1(Upstream),
+    Http2(Streams),
+}
+
+impl Way {
+    async fn forward(&self, request: Request<Asking>) -> Result<Response<Honest>, Hangup> {
+        match self {
+            Self::Http1(upstream) => upstream.forward(request).await,
+            Self::Http2(streams) => streams.forward(request).await,
+        }
+    }
 }
 
 /// What is known of a request after the rules had their say.
@@ -111,32 +132,64 @@ impl Proxy {
     /// Serves one client connection. Everything that it starts ends with this future: the
     /// connection to the upstream too, so that a client that goes away cancels its request there.
     pub(in crate::fault) async fn serve(
-        &self,
+        self: &Arc<Self>,
         client: DuplexStream,
         from: SocketAddr,
         fate: &Arc<Fate>,
     ) {
-        let (client, wire) = Watched::new(client);
-        let visit = Visit {
-            upstream: Upstream::new(self.upstream, self.guard.clone(), Arc::clone(fate)),
-            fate,
+        let (mut client, wire) = Watched::new(client);
+        let Ok(http2) = client.speaks_http2().await else {
+            return;
+        };
+        let tasks = Tasks::default();
+        let _ender = tasks.ender();
+        let over = CancellationToken::new();
+        let (addr, guard) = (self.upstream, self.guard.clone());
+        let visit = Arc::new(Visit {
+            way: if http2 {
+                let (fate, tasks) = (Arc::clone(fate), tasks.clone());
+                Way::Http2(Streams::new(addr, guard, fate, tasks, over.clone()))
+            } else {
+                Way::Http1(Upstream::new(addr, guard, Arc::clone(fate)))
+            },
+            fate: Arc::clone(fate),
             wire,
             from: from.ip(),
-        };
-        let service = service_fn(|request| self.handle(request, &visit));
-        let connection = hyper::server::conn::http1::Builder::new()
+            exit: Exit::default(),
+        });
+        let (proxy, visited) = (Arc::clone(self), Arc::clone(&visit));
+        let service = service_fn(move |request| {
+            let (proxy, visit) = (Arc::clone(&proxy), Arc::clone(&visited));
+            async move { proxy.handle(request, &visit).await }
+        });
+        let client = TokioIo::new(client);
+        // an error has been passed on through `fate` or by closing the connection
+        if http2 {
+            let connection = http2::Builder::new(tasks)
+                .auto_date_header(false)
+                .serve_connection(client, service);
+            tokio::select! {
+                _ = connection => {}
+                () = over.cancelled() => {}
+            }
+            return;
+        }
+        let connection = http1::Builder::new()
             .preserve_header_case(true)
             .auto_date_header(false)
             .header_read_timeout(None)
-            .serve_connection(TokioIo::new(client), service);
-        // an error has been passed on through `fate` or by closing the connection
+            .serve_connection(client, service)
+            .with_upgrades();
         let _ = connection.await;
+        if let Some(tunnel) = visit.exit.take() {
+            tunnel.run(fate).await;
+        }
     }
 
     async fn handle(
         &self,
         request: Request<Incoming>,
-        visit: &Visit<'_>,
+        visit: &Visit,
     ) -> Result<Response<Outbound>, Hangup> {
         tokio::select! {
             biased;
@@ -149,7 +202,7 @@ impl Proxy {
     async fn answer(
         &self,
         mut request: Request<Asking>,
-        visit: &Visit<'_>,
+        visit: &Visit,
     ) -> Result<Response<Outbound>, Hangup> {
         let id = request.headers().get(REQUEST_ID).cloned();
         let id = id.as_ref().and_then(|id| id.to_str().ok());
@@ -170,7 +223,14 @@ impl Proxy {
             }
             Next::Forward(changes) => {
                 let copying = self.copying(&request, visit);
-                let response = visit.upstream.forward(request).await?;
+                let leaving = Exit::ask(&mut request);
+                let response = visit.way.forward(request).await?;
+                if let Some(client) = leaving
+                    && response.status() == StatusCode::SWITCHING_PROTOCOLS
+                {
+                    let agreed = visit.exit.agree(client, response);
+                    return Ok(agreed.map(|()| Outbound::ours(Bytes::new())));
+                }
                 let Shaped { mut response, by } =
                     shape(response, changes, &self.rules, &visit.wire).await;
                 if let Some((copies, target)) = copying
@@ -203,12 +263,7 @@ impl Proxy {
     }
 
     /// Keeps a request for as long as rules want it; which faults did, and what happens then.
-    async fn hold(
-        &self,
-        request: &mut Request<Asking>,
-        id: Option<&str>,
-        visit: &Visit<'_>,
-    ) -> Held {
+    async fn hold(&self, request: &mut Request<Asking>, id: Option<&str>, visit: &Visit) -> Held {
         let posted = self.rules.snapshot();
         if posted.is_empty() {
             return Held::free();
@@ -256,25 +311,21 @@ impl Proxy {
     }
 
     /// Where a copy of the answer belongs, if one is wanted.
-    fn copying(
-        &self,
-        request: &Request<Asking>,
-        visit: &Visit<'_>,
-    ) -> Option<(Arc<Copies>, String)> {
+    fn copying(&self, request: &Request<Asking>, visit: &Visit) -> Option<(Arc<Copies>, String)> {
         let kept = self.copies.read().unwrap_or_else(PoisonError::into_inner);
         if kept.is_empty() {
             return None;
         }
         let seen = seen(request, None, visit);
         let wanted = kept.iter().find(|(matcher, copies)| {
-            copies.wants(seen.method, hyper::StatusCode::OK) && matcher.means_head(&seen)
+            copies.wants(seen.method, StatusCode::OK) && matcher.means_head(&seen)
         });
         wanted.map(|(_, copies)| (Arc::clone(copies), seen.target.to_owned()))
     }
 }
 
 /// What rules see of a request.
-fn seen<'a>(request: &'a Request<Asking>, id: Option<&'a str>, visit: &Visit<'_>) -> Seen<'a> {
+fn seen<'a>(request: &'a Request<Asking>, id: Option<&'a str>, visit: &Visit) -> Seen<'a> {
     let uri = request.uri();
     Seen {
         method: request.method().as_str(),
@@ -293,7 +344,7 @@ async fn met(
     posted: &Posted<Rule>,
     request: &mut Request<Asking>,
     id: Option<&str>,
-    visit: &Visit<'_>,
+    visit: &Visit,
     now: Instant,
 ) -> Vec<super::rules::Met> {
     let asked = seen(request, id, visit);

@@ -1,6 +1,7 @@
 //! The HTTP plane on real sockets.
 
 mod effects;
+mod passing;
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
@@ -404,17 +405,27 @@ async fn nonsense_stops_nothing() {
     let fault = http_fault("no_certs", &["GET /certificate/:id"], status(503));
     let (planes, addr) = planes(origin().await, true, vec![fault]);
     planes.inject(0, Ratio::ONE).await.expect("injected");
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let large = [&b"GET / HTTP/1.1\r\nx: "[..], &[b'y'; 600_000], b"\r\n\r\n"].concat();
+    let many = [b"GET / HTTP/1.1\r\n".to_vec(), b"x: y\r\n".repeat(10_000)].concat();
     for nonsense in [
         &b"\r\n\r\n"[..],
         &[0xff; 300],
+        &large,
+        &many,
+        b"GET / HT",
+        b"GET /\0 HTTP/1.1\r\nhost: x\r\n\r\n",
+        &preface[..20],
+        &[&preface[..], &[0xff; 300]].concat(),
+        &[&preface[..], &[0; 9], &preface[..]].concat(),
         b"GET  HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
         b"OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: \xff, close\r\n\r\n",
     ] {
         let mut stream = TcpStream::connect(addr).await.expect("it accepts");
-        stream.write_all(nonsense).await.expect("written");
-        // whatever comes, it ends
+        // it may hang up before all of it is said; whatever comes, it ends
+        let _ = stream.write_all(nonsense).await;
         let _ = stream.shutdown().await;
         if let Err(error) = read_out(&mut stream).await {
             assert_ne!(error.kind(), io::ErrorKind::TimedOut, "{nonsense:?}");

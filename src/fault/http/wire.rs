@@ -13,7 +13,11 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+/// What a client that speaks HTTP/2 says first.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Counts how often everything was written out.
 #[derive(Debug, Default)]
@@ -55,13 +59,42 @@ impl Wire {
 pub(super) struct Watched<S> {
     stream: S,
     wire: Arc<Wire>,
+    /// Read ahead, and not yet given out.
+    ahead: BytesMut,
 }
 
 impl<S> Watched<S> {
     pub(super) fn new(stream: S) -> (Self, Arc<Wire>) {
         let wire = Arc::new(Wire::default());
         let shared = Arc::clone(&wire);
-        (Self { stream, wire }, shared)
+        let watched = Self {
+            stream,
+            wire,
+            ahead: BytesMut::new(),
+        };
+        (watched, shared)
+    }
+}
+
+impl<S: AsyncRead + Unpin> Watched<S> {
+    /// Whether what comes is HTTP/2 by prior knowledge (RFC 9113 section 3.4); nothing of it is
+    /// lost.
+    ///
+    /// # Errors
+    /// When nothing can be read.
+    pub(super) async fn speaks_http2(&mut self) -> io::Result<bool> {
+        loop {
+            let seen = self.ahead.len().min(PREFACE.len());
+            if self.ahead[..seen] != PREFACE[..seen] {
+                return Ok(false);
+            }
+            if seen == PREFACE.len() {
+                return Ok(true);
+            }
+            if self.stream.read_buf(&mut self.ahead).await? == 0 {
+                return Ok(false);
+            }
+        }
     }
 }
 
@@ -71,6 +104,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let most = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead.split_to(most));
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }

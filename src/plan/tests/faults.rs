@@ -171,13 +171,6 @@ fn effects_that_do_not_fit_their_place() {
     let mut case = with(on("portal"), http());
     case.target.services[0].url.value.https = true;
     refused(&case, "the way to `portal` is encrypted", "use a tcp fault");
-    let mut case = with(on("portal"), http());
-    case.target.services[0].protocol = crate::target::model::Protocol::Http2 { streams: 1 };
-    refused(
-        &case,
-        "visitors speak HTTP/2 to `portal`, and http faults know HTTP/1.1 only",
-        "use a tcp fault",
-    );
     let mut case = with(on("portal"), Effect::Tcp(TcpEffect::Down));
     case.scenario.faults[1].ramp = minutes(1);
     refused(

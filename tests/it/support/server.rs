@@ -10,6 +10,8 @@ use std::{
 pub(crate) enum Reply {
     /// An answer of two bytes with this status.
     Status(u16),
+    /// These bytes, which are a whole answer that says how long it is.
+    Raw(&'static str),
     /// No answer, until the other side gives up.
     Hang,
 }
@@ -54,6 +56,7 @@ fn converse(stream: TcpStream, answer: &impl Fn(&str, &str) -> Reply) -> Option<
             Reply::Status(status) => {
                 write!(writer, "HTTP/1.1 {status} X\r\ncontent-length: 2\r\n\r\nok").ok()?;
             }
+            Reply::Raw(answer) => writer.write_all(answer.as_bytes()).ok()?,
             Reply::Hang => {
                 // whatever comes, it is the end
                 let _ = reader.read_line(&mut line);
