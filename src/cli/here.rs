@@ -1,6 +1,11 @@
 //! What a plan must know of this machine.
 
-use brownout::{plan::Here, run};
+use brownout::{
+    diagnostic::{Diagnostic, Severity},
+    plan::{Here, Resolver},
+    run,
+    target::model::Target,
+};
 use rustix::process::{Resource, getrlimit};
 
 /// Asks this machine. The descriptors are those of the hard limit, to which a run raises its own.
@@ -10,5 +15,21 @@ pub(crate) fn here() -> std::io::Result<Here> {
         descriptor_limit: getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX),
         local_ports: run::local_ports(),
         port_reuse: run::port_reuse(),
+    })
+}
+
+/// What is said about a target whose processes shall ask our DNS server, on a machine where they
+/// cannot. It is tried only when there are such.
+pub(crate) fn resolver_warning(target: &Target) -> Option<Diagnostic> {
+    let asks = |launch: &&brownout::target::model::Launch| launch.resolver == Resolver::Brownout;
+    let launch = target.launch.iter().find(asks)?;
+    let executable = std::env::current_exe().ok()?;
+    let why = run::own_resolver(&executable).err()?;
+    Some(Diagnostic {
+        severity: Severity::Warning,
+        message: format!("this machine refuses what `resolver: brownout` needs: {why}"),
+        source: target.source.clone(),
+        labels: vec![(launch.service.place, "a run will end at once".to_owned())],
+        hint: Some("run as root, or leave `resolver: brownout` out".to_owned()),
     })
 }

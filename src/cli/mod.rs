@@ -3,6 +3,7 @@
 
 mod check;
 mod dns;
+mod enter;
 mod exit;
 mod files;
 mod guardian;
@@ -50,6 +51,8 @@ enum Command {
     Completions(Completions),
     #[command(hide = true)]
     Guardian(guardian::Args),
+    #[command(hide = true)]
+    Enter(enter::Args),
 }
 
 /// Print a completion script for a shell.
@@ -88,6 +91,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Dns(args) => dns::main(&args),
         Command::Completions(args) => completions(args.shell),
         Command::Guardian(args) => guardian::main(&args),
+        Command::Enter(args) => enter::main(&args),
     };
     exit.into()
 }

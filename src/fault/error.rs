@@ -33,6 +33,14 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+    /// The DNS server could not be set up where launched processes look for a resolver.
+    #[error("the fault DNS server cannot answer launched processes on {addr}: {source}")]
+    Resolver {
+        /// Where it should have listened.
+        addr: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A zone's name is not a DNS name.
     #[error("`{name}` is not a DNS name: {detail}")]
     Name {

@@ -30,7 +30,7 @@ pub mod toxiproxy;
 #[cfg(test)]
 mod fixtures;
 
-pub use dns::{NameFault, NameServer};
+pub use dns::{NameFault, NameServer, can_resolve};
 pub use error::{BindError, FaultError};
 pub use exec::{ExecControl, ExecFailure, ExecJob};
 pub use injector::{Injector, Removal};

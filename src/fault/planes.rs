@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     marks::Marks,
-    plan::{FaultPlan, PlacePlan, Plan},
+    plan::{FaultPlan, PlacePlan, Plan, Resolver},
     scenario::model::Effect,
     time::{Clock, Offset},
     units::Ratio,
@@ -85,10 +85,11 @@ impl Planes {
             links.push(Arc::new(link));
         }
         let asked = |fault: &FaultPlan| matches!(fault.place, PlacePlan::Dns { .. });
-        let dns = if plan.zones.is_empty() && !plan.faults.iter().any(asked) {
+        let resolves = plan.launch.iter().any(|l| l.resolver == Resolver::Brownout);
+        let dns = if plan.zones.is_empty() && !plan.faults.iter().any(asked) && !resolves {
             None
         } else {
-            let listen = Listen::anywhere(plan.dns_servers);
+            let listen = Listen::anywhere(plan.dns_servers, resolves);
             Some(Arc::new(DnsServer::bind(&plan.zones, &listen, None)?))
         };
         let mut planes = Self {
@@ -194,6 +195,14 @@ impl Planes {
     pub fn dns(&self) -> Vec<SocketAddr> {
         let dns = self.dns.as_ref();
         dns.map_or_else(Vec::new, |dns| dns.addrs().to_vec())
+    }
+
+    /// Where launched processes find the DNS server at port 53: as many addresses as the target has
+    /// servers; none when no process asks it.
+    #[must_use]
+    pub fn resolvers(&self) -> Vec<IpAddr> {
+        let dns = self.dns.as_ref();
+        dns.map_or_else(Vec::new, |dns| dns.resolvers().to_vec())
     }
 
     /// Gives power over the launched processes; needed before a process fault is injected. The

@@ -6,6 +6,7 @@
 //! brownout itself.
 
 mod backoff;
+mod enter;
 mod log;
 mod model;
 mod ports;
@@ -13,6 +14,7 @@ mod supervisor;
 mod ward;
 
 pub use backoff::Backoff;
+pub use enter::{EnterError, can_enter, enter, entering};
 pub use model::{BusyPort, Cause, ControlError, LaunchError, Notice, Notices, Prober};
 pub use ports::busy_ports;
 pub use supervisor::{LaunchSetup, Supervisor};

@@ -8,7 +8,9 @@ use serde::{Serialize, Serializer};
 use super::{
     crowd::{self, CrowdDescription, few_to_many},
     habits,
-    model::{FaultPlan, LinkPlan, PlacePlan, Plan, Protocol, ServiceId, StepPlan, Trigger},
+    model::{
+        FaultPlan, LinkPlan, PlacePlan, Plan, Protocol, Resolver, ServiceId, StepPlan, Trigger,
+    },
     needs::Needs,
     services,
     users::crowds,
@@ -389,11 +391,18 @@ fn touches(plan: &Plan) -> Touches {
         .map(|l| (l.listen, format!("link {}", l.name)));
     let named = plan.faults.iter();
     let dns_faults = named.filter(|f| matches!(f.place, PlacePlan::Dns { .. }));
-    let answered = !plan.zones.is_empty() || dns_faults.count() > 0;
+    let by_processes = asking_processes(plan).next().is_some();
+    let answered = !plan.zones.is_empty() || dns_faults.count() > 0 || by_processes;
     let server = answered.then(|| {
         (
             SocketAddr::from(([127, 0, 0, 1], 0)),
             "names, for our own clients".to_owned(),
+        )
+    });
+    let resolver = by_processes.then(|| {
+        (
+            SocketAddr::from(([127, 53, 0, 1], 53)),
+            "names, for launched processes (or the next address that is free)".to_owned(),
         )
     });
     let dials = plan.services.iter().map(|service| {
@@ -418,7 +427,7 @@ fn touches(plan: &Plan) -> Touches {
             .iter()
             .map(|l| (name(l.service), l.command.clone()))
             .collect(),
-        binds: started.chain(links).chain(server).collect(),
+        binds: started.chain(links).chain(server).chain(resolver).collect(),
         dials: dials.collect(),
         answers: plan
             .zones
@@ -449,12 +458,21 @@ impl Plan {
                 // nobody knows what a command does
                 None => ids(self).collect(),
             },
-            // our clients' names alone go through our DNS server
+            // our clients' names go through our DNS server, and those of processes that are told so,
+            // who may ask about any name
             PlacePlan::Dns { .. } => ids(self)
                 .filter(|id| fault.meets_host(&self.services[usize::from(id.0)]))
+                .chain(with_dependants(self, asking_processes(self).collect()))
                 .collect(),
         }
     }
+}
+
+/// The launched processes that ask our DNS server.
+fn asking_processes(plan: &Plan) -> impl Iterator<Item = ServiceId> + '_ {
+    let launched = plan.launch.iter();
+    let asking = launched.filter(|launch| launch.resolver == Resolver::Brownout);
+    asking.map(|launch| launch.service)
 }
 
 fn reach(plan: &Plan, fault: &FaultPlan) -> Reach {

@@ -164,6 +164,7 @@ fn one(
             Some(directory) => folder.join(directory),
             None => folder,
         },
+        resolver: launch.resolver,
         listens,
         ready: launch.ready.as_ref().map(services::probe),
         ready_within: launch.ready_within,

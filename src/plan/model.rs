@@ -17,7 +17,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::target::model::Protocol;
+pub use crate::target::model::{Protocol, Resolver};
 use crate::{
     guard::Guard,
     scenario::model::{
@@ -229,6 +229,9 @@ pub struct LaunchPlan {
     pub env: Vec<(String, String)>,
     /// Working directory.
     pub directory: PathBuf,
+    /// Whom it asks about names.
+    #[serde(default)]
+    pub resolver: Resolver,
     /// Where it will listen, checked to be free before the start.
     pub listens: SocketAddr,
     /// Ready when this answers 2xx; else when the port accepts.

@@ -47,6 +47,7 @@ pub async fn run(
     prepare::check_ports(&plan)?;
     let setup =
         |error: &dyn std::fmt::Display| RunError::new(RunErrorKind::Setup, error.to_string());
+    prepare::check_resolver(&plan, &options)?;
     let planes =
         Arc::new(Planes::bind(Arc::clone(&plan), Clock::start()).map_err(|error| setup(&error))?);
     let wiring = Wiring {
@@ -61,7 +62,13 @@ pub async fn run(
         mut witnesses,
     } = prepare::open(&plan, &options, observers)?;
 
-    let mut target = ManagedTarget::prepare(&plan, &network, &options.executable, &folder)?;
+    let mut target = ManagedTarget::prepare(
+        &plan,
+        &network,
+        &options.executable,
+        &folder,
+        &planes.resolvers(),
+    )?;
     planes.set_process_control(target.process_control());
     if options.allow_exec {
         planes.set_exec_control(target.exec_control(&folder));

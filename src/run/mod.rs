@@ -16,7 +16,7 @@ mod undo;
 
 pub use interrupt::Interrupt;
 pub use lifecycle::{Finished, run};
-pub use prepare::{Options, RunError, RunErrorKind};
+pub use prepare::{Options, RunError, RunErrorKind, own_resolver};
 pub use proc::{local_ports, port_reuse};
 
 /// An error and its causes, in one line.

@@ -11,7 +11,7 @@ use super::{Interrupt, harness};
 use crate::{
     event::{ObserveError, Observer, RunEvent},
     guardian::command::own_environment,
-    plan::Plan,
+    plan::{LaunchPlan, Plan, Resolver},
     record::{FORMAT_VERSION, Header, Writer},
     scenario::model::Effect,
     time::{Offset, wall},
@@ -181,6 +181,32 @@ pub(super) fn check_commands(plan: &Plan, options: &Options) -> Result<(), RunEr
         }
     }
     Ok(())
+}
+
+/// What would help where a process cannot have our resolver.
+const WITHOUT_RESOLVER: &str = "run as root, or leave `resolver: brownout` out: then dns faults meet \
+    our clients only";
+
+/// Checks that processes can have our DNS server as their resolver, if any shall.
+pub(super) fn check_resolver(plan: &Plan, options: &Options) -> Result<(), RunError> {
+    let asked = |launch: &LaunchPlan| launch.resolver == Resolver::Brownout;
+    if !plan.launch.iter().any(asked) {
+        return Ok(());
+    }
+    own_resolver(&options.executable).map_err(|why| {
+        let message = format!("a launched process cannot have our resolver: {why}");
+        RunError::new(RunErrorKind::Setup, message).hint(WITHOUT_RESOLVER)
+    })
+}
+
+/// Whether a launched process can have our DNS server as its resolver on this machine: tries both
+/// the namespace and the port.
+///
+/// # Errors
+/// What forbids it.
+pub fn own_resolver(executable: &Path) -> Result<(), String> {
+    crate::launch::can_enter(executable)?;
+    crate::fault::can_resolve().map_err(|error| error.to_string())
 }
 
 /// Checks that every address that a launched process will listen on is free.

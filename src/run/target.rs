@@ -1,7 +1,12 @@
 //! The target as the run manages it: what was launched, its guardian, and the control that process
 //! faults have over it.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
@@ -15,12 +20,15 @@ use crate::{
     event::{ExitCause, RunEvent, StopReason},
     fault::{ExecControl, ProcessControl, ProcessFailure, ProcessState},
     guardian::{self, Guardian, GuardianError},
-    launch::{Cause, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor},
-    plan::{LaunchPlan, Plan, ProbePlan, ServiceId},
+    launch::{Cause, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor, entering},
+    plan::{LaunchPlan, Plan, ProbePlan, Resolver, ServiceId},
 };
 
 /// The output of launched processes, in the run's folder.
 const LOGS: &str = "logs";
+
+/// What names our DNS servers to launched processes, in the run's folder.
+const RESOLV_CONF: &str = "resolv.conf";
 
 /// The launched part of a target; nothing at all when brownout launches nothing.
 pub(super) struct ManagedTarget {
@@ -37,12 +45,23 @@ impl ManagedTarget {
         network: &Arc<Network>,
         executable: &Path,
         folder: &Path,
+        resolvers: &[IpAddr],
     ) -> Result<Self, RunError> {
         let guardian = Guardian::start(executable, &folder.join(guardian::FILE_NAME))
             .map_err(|error| RunError::new(RunErrorKind::Internal, chain(&error)))?;
         let guardian = Arc::new(guardian);
         let prober = Arc::new(DirectProber(Arc::clone(network)));
-        let setup = LaunchSetup::of(plan, Arc::clone(&guardian), prober, folder.join(LOGS));
+        let mut setup = LaunchSetup::of(plan, Arc::clone(&guardian), prober, folder.join(LOGS));
+        if !resolvers.is_empty() {
+            let file = write_resolv_conf(folder, resolvers).map_err(|error| {
+                let message = format!("cannot write {RESOLV_CONF}: {error}");
+                RunError::new(RunErrorKind::Reports, message)
+            })?;
+            let processes = setup.processes.iter_mut().map(|(_, process)| process);
+            for process in processes.filter(|p| p.resolver == Resolver::Brownout) {
+                process.command = entering(executable, &file, &process.command);
+            }
+        }
         let (supervisor, notices) = Supervisor::new(setup);
         let supervisor = Arc::new(supervisor);
         Ok(Self {
@@ -144,6 +163,14 @@ fn left_behind(folder: &Path) -> Option<String> {
         what.join(", "),
         folder.display()
     ))
+}
+
+/// The absolute path of a file as resolv.conf(5) has it. Times and tries are the C library's own.
+fn write_resolv_conf(folder: &Path, resolvers: &[IpAddr]) -> std::io::Result<PathBuf> {
+    let file = std::path::absolute(folder.join(RESOLV_CONF))?;
+    let lines = resolvers.iter().map(|ip| format!("nameserver {ip}\n"));
+    std::fs::write(&file, lines.collect::<String>())?;
+    Ok(file)
 }
 
 /// What the managed target tells the dispatcher.

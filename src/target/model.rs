@@ -190,6 +190,8 @@ pub struct Launch {
     pub env: Vec<(String, Secret)>,
     /// Working directory; the target file's folder when not given.
     pub directory: Option<PathBuf>,
+    /// Whom it asks about names.
+    pub resolver: Resolver,
     /// Services that must be ready before.
     pub needs: Vec<Spanned<String>>,
     /// Ready when this answers 2xx; else when its port accepts.
@@ -202,6 +204,17 @@ pub struct Launch {
     pub restart: bool,
     /// Wait before a restart (scheduler's back-off). Default 0.5 s.
     pub restart_after: Span,
+}
+
+/// Whom a launched process asks about names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolver {
+    /// Whom every program on this machine asks.
+    #[default]
+    System,
+    /// Our DNS server, so that dns faults meet its look-ups.
+    Brownout,
 }
 
 /// A liveness probe, as a scheduler in production has it.

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    net::SocketAddr,
     process::{Child, Command, Stdio},
 };
 
@@ -14,13 +15,16 @@ environment: staging
 services:
   portal: {url: http://portal.names.test, at: 127.0.0.1:8100}
 dns:
-  zones: {names.test: {portal: [127.0.0.1, 127.0.0.2, "::1"], shop: 127.0.0.3, ttl: 5s}}
+  zones: {names.test: {portal: [127.0.0.1, 127.0.0.2, "::1"], shop: 127.0.0.3, sick: 127.0.0.4,
+    narrow: &both [127.0.0.1, 127.0.0.2, "::1"], few: *both, wrong: *both, ttl: 5s}}
 "#;
 
+const ANY: &str = "127.0.0.1:0";
+
 /// A server, ended with the test.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    ports: Vec<u16>,
+    addrs: Vec<SocketAddr>,
     told: std::sync::mpsc::Receiver<String>,
 }
 
@@ -32,11 +36,11 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(bench: &Bench, servers: usize, faults: &[&str]) -> Self {
+    pub(crate) fn start(bench: &Bench, listen: &[&str], faults: &[&str]) -> Self {
         let target = bench.write("names.yaml", TARGET);
         let mut command = bench.brownout(&["dns", &target.to_string_lossy(), "--log"]);
-        for _ in 0..servers {
-            command.args(["--listen", "127.0.0.1:0"]);
+        for listen in listen {
+            command.args(["--listen", listen]);
         }
         for fault in faults {
             command.args(["--fault", fault]);
@@ -61,19 +65,22 @@ impl Server {
         }
         let mut server = Self {
             child,
-            ports: Vec::new(),
+            addrs: Vec::new(),
             told,
         };
-        while server.ports.len() < servers {
-            let line = server.hear("listens on 127.0.0.1:");
-            let port = line.split([':', ',']).nth(1).expect("a port");
-            server.ports.push(port.parse().expect("a port"));
+        while server.addrs.len() < listen.len() {
+            let line = server.hear("listens on ");
+            let addr = line.trim_start_matches("listens on ").split(',').next();
+            let addr = addr.and_then(|addr| addr.parse().ok());
+            server
+                .addrs
+                .push(addr.unwrap_or_else(|| panic!("no address: {line}")));
         }
         server
     }
 
     /// The next line that holds `text`.
-    fn hear(&self, text: &str) -> String {
+    pub(crate) fn hear(&self, text: &str) -> String {
         loop {
             let line = self.told.recv_timeout(std::time::Duration::from_secs(30));
             let line = line.unwrap_or_else(|_| panic!("it never says `{text}`"));
@@ -85,7 +92,7 @@ impl Server {
 
     fn dig(&self, arguments: &[&str]) -> String {
         let output = Command::new("dig")
-            .args(["@127.0.0.1", "-p", &self.ports[0].to_string()])
+            .args(["@127.0.0.1", "-p", &self.addrs[0].port().to_string()])
             .args(["+tries=1", "+timeout=20"])
             .args(arguments)
             .output()
@@ -98,7 +105,7 @@ impl Server {
 fn dig_is_answered_and_lied_to() {
     let bench = Bench::new();
     let faults = ["servfail shop.names.test", "truncate portal.names.test"];
-    let server = Server::start(&bench, 1, &faults);
+    let server = Server::start(&bench, &[ANY], &faults);
     // dig comes again over TCP by itself
     let answer = server.dig(&["+short", "portal.names.test"]);
     assert_eq!(answer, "127.0.0.1\n127.0.0.2\n");
@@ -127,8 +134,12 @@ fn dig_is_answered_and_lied_to() {
 #[test]
 fn a_dead_server_is_passed_over_by_dig() {
     let bench = Bench::new();
-    let server = Server::start(&bench, 2, &["{answer: drop, servers: 1} names.test"]);
-    let second = server.ports[1].to_string();
+    let server = Server::start(
+        &bench,
+        &[ANY, ANY],
+        &["{answer: drop, servers: 1} names.test"],
+    );
+    let second = server.addrs[1].port().to_string();
     let silent = server.dig(&["+timeout=1", "shop.names.test"]);
     assert!(
         silent.contains("timed out") || silent.contains("no servers"),
@@ -142,7 +153,7 @@ fn a_dead_server_is_passed_over_by_dig() {
 #[cfg(unix)]
 fn it_ends_cleanly_and_says_what_its_faults_met() {
     let bench = Bench::new();
-    let mut server = Server::start(&bench, 1, &["{wrong: 192.0.2.1} names.test 100%"]);
+    let mut server = Server::start(&bench, &[ANY], &["{wrong: 192.0.2.1} names.test 100%"]);
     let answer = server.dig(&["+short", "shop.names.test"]);
     assert_eq!(answer, "192.0.2.1\n");
     let pid = i32::try_from(server.child.id()).expect("a process id");

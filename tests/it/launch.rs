@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use brownout::{
     guardian::{ExitStatus, Guardian, Leftovers, Pid, ProcessState, leftovers},
     launch::{Cause, ControlError, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor},
-    plan::model::{LaunchPlan, LivenessPlan, ProbePlan, ServiceId},
+    plan::model::{LaunchPlan, LivenessPlan, ProbePlan, Resolver, ServiceId},
     scenario::model::Method,
 };
 use tempfile::TempDir;
@@ -150,6 +150,7 @@ fn process(service: ServiceId, script: &str) -> LaunchPlan {
         command: vec!["sh".into(), "-c".into(), script.into()],
         env: Vec::new(),
         directory: "/".into(),
+        resolver: Resolver::default(),
         listens: free_address().parse().expect("an address"),
         ready: Some(get("/ready")),
         ready_within: Duration::from_secs(5),

@@ -19,6 +19,8 @@ mod orphans;
 #[cfg(target_os = "linux")]
 mod ports;
 mod proxy;
+#[cfg(target_os = "linux")]
+mod resolver;
 mod servers;
 mod shipped_files;
 #[cfg(target_os = "linux")]

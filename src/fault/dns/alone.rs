@@ -58,6 +58,7 @@ impl NameServer {
         let log = log.map(|log| Log::new(move |line| log(line)));
         let listen = Listen {
             at: listen.to_vec(),
+            resolvers: false,
         };
         let server = DnsServer::bind(zones, &listen, log)?;
         let mut doses = Vec::new();

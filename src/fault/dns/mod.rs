@@ -26,4 +26,5 @@ mod tests;
 
 pub use alone::{NameFault, NameServer};
 pub(super) use injector::DnsInjector;
+pub use server::can_resolve;
 pub(super) use server::{DnsServer, Listen};

@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
     thread,
     time::Duration,
@@ -39,6 +39,10 @@ const TCP_CONNECTIONS: usize = 1000;
 const WAITING: usize = 50_000;
 /// How often another port is tried when one is free for UDP but not for TCP.
 const PORTS_TRIED: usize = 16;
+/// How many spare loopback addresses are tried.
+const SPARE_TRIED: u8 = 250;
+/// Where programs look for a resolver.
+const PORT: u16 = 53;
 /// A flood of questions comes in bursts (bytes).
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// Longest question that is read over UDP; real ones have some 40 bytes.
@@ -47,6 +51,7 @@ const LONGEST_QUESTION: usize = 4096;
 /// The fault DNS server.
 pub(in crate::fault) struct DnsServer {
     addrs: Vec<SocketAddr>,
+    resolvers: Vec<IpAddr>,
     pub(super) book: Arc<Book>,
     stop: CancellationToken,
     thread: tokio::sync::Mutex<Option<thread::JoinHandle<()>>>,
@@ -57,14 +62,18 @@ pub(in crate::fault) struct DnsServer {
 pub(in crate::fault) struct Listen {
     /// At each of these; of port 0 any free one is taken.
     pub(in crate::fault) at: Vec<SocketAddr>,
+    /// Each server also at port 53 of a loopback address of its own, where a program looks for a
+    /// resolver: resolv.conf knows no ports.
+    pub(in crate::fault) resolvers: bool,
 }
 
 impl Listen {
     /// So many free ports of 127.0.0.1.
-    pub(in crate::fault) fn anywhere(servers: u32) -> Self {
+    pub(in crate::fault) fn anywhere(servers: u32, resolvers: bool) -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
             at: (0..servers.max(1)).map(|_| any).collect(),
+            resolvers,
         }
     }
 }
@@ -107,6 +116,12 @@ impl DnsServer {
             addrs.push(udp.local_addr().map_err(failed)?);
             pairs.push(Pair { udp, tcp, server });
         }
+        let mut resolvers = Vec::new();
+        for server in (0..).take(if listen.resolvers { addrs.len() } else { 0 }) {
+            let (addr, udp, tcp) = bind_spare(PORT)?;
+            resolvers.push(addr.ip());
+            pairs.push(Pair { udp, tcp, server });
+        }
         let stop = CancellationToken::new();
         let shared = Shared {
             book: Arc::clone(&book),
@@ -121,6 +136,7 @@ impl DnsServer {
         })?;
         Ok(Self {
             addrs,
+            resolvers,
             book,
             stop,
             thread: tokio::sync::Mutex::new(Some(thread)),
@@ -130,6 +146,11 @@ impl DnsServer {
     /// Where it listens, one address a server.
     pub(in crate::fault) fn addrs(&self) -> &[SocketAddr] {
         &self.addrs
+    }
+
+    /// Where programs find it that ask at port 53, one address a server; none unless asked for.
+    pub(in crate::fault) fn resolvers(&self) -> &[IpAddr] {
+        &self.resolvers
     }
 
     /// Ends it, for good: its sockets are closed when this returns.
@@ -170,6 +191,31 @@ fn bind_both(wanted: SocketAddr) -> io::Result<(std::net::UdpSocket, std::net::T
         }
     }
     Err(last)
+}
+
+/// Binds a port of the first loopback address in 127.53.0.0/16 that nobody uses: those are ours on
+/// Linux without being asked for.
+fn bind_spare(
+    port: u16,
+) -> Result<(SocketAddr, std::net::UdpSocket, std::net::TcpListener), BindError> {
+    let mut numbers = 1..=SPARE_TRIED;
+    loop {
+        let number = numbers.next().unwrap_or(SPARE_TRIED);
+        let addr = SocketAddr::from((Ipv4Addr::new(127, 53, 0, number), port));
+        match bind_both(addr) {
+            Ok((udp, tcp)) => return Ok((addr, udp, tcp)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && !numbers.is_empty() => {}
+            Err(source) => return Err(BindError::Resolver { addr, source }),
+        }
+    }
+}
+
+/// Whether a program can be answered where it looks for a resolver.
+///
+/// # Errors
+/// What forbids it.
+pub fn can_resolve() -> Result<(), BindError> {
+    bind_spare(PORT).map(drop)
 }
 
 /// Makes room for a burst of questions; the system may grant less.

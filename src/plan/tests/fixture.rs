@@ -287,6 +287,7 @@ fn build_target(case: &mut Case) {
         command: vec!["brownout".into(), "stage".into(), name.into()],
         env: Vec::new(),
         directory: None,
+        resolver: Resolver::System,
         needs: needs
             .iter()
             .map(|n| write(page, &format!("needs {n}"), (*n).to_owned()))

@@ -77,6 +77,7 @@ pub(super) const LAUNCH: Table = Table {
         needs("command"),
         may("env"),
         may("directory"),
+        may("resolver"),
         may("needs"),
         may("ready"),
         may("ready_within"),

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diagnostic::Spanned,
     document::{Fields, Mistakes, Node, beside, closest_hint},
-    target::model::{Launch, Liveness, Secret},
+    target::model::{Launch, Liveness, Resolver, Secret},
     units::Span,
 };
 
@@ -97,6 +97,13 @@ fn launch(
         }
         Some(path)
     });
+    let resolver = fields.get("resolver").and_then(|node| {
+        let words = [
+            ("system", Resolver::System),
+            ("brownout", Resolver::Brownout),
+        ];
+        mistakes.choice(node, "a resolver", &words)
+    });
     let needs = fields
         .get("needs")
         .map_or_else(Vec::new, |node| needs(node, launched, mistakes));
@@ -114,6 +121,7 @@ fn launch(
         command: command?,
         env: variables,
         directory,
+        resolver: resolver.unwrap_or_default(),
         needs,
         ready,
         ready_within: ready_within.unwrap_or(READY_WITHIN),
