@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     plan::{FaultPlan, PlacePlan, Plan},
-    scenario::model::{Effect, ProcessEffect, TcpEffect, TcpStream},
+    scenario::model::{Effect, TcpEffect, TcpStream},
     units::{Ratio, Span},
 };
 
@@ -14,8 +14,7 @@ pub(crate) fn describe(fault: &FaultPlan) -> String {
         Effect::Http(effect) => format!("http: {}{}", effect.action, effect.matching),
         Effect::Tcp(effect) => tcp(effect),
         Effect::Dns(effect) => format!("dns: {effect}"),
-        Effect::Process(ProcessEffect::Kill) => "process: kill".to_owned(),
-        Effect::Process(ProcessEffect::Pause) => "process: pause".to_owned(),
+        Effect::Process(effect) => format!("process: {}", effect.word()),
         Effect::Exec(exec) => format!("exec: {}", exec.inject.join(" ")),
     };
     if fault.share != Ratio::ONE {

@@ -31,6 +31,15 @@ pub struct ProcessFailure {
     pub detail: String,
 }
 
+/// What keeps a process from living on, until it is released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProcessHold {
+    /// It is told to end, and not started again.
+    Down,
+    /// It is killed each time that it has become ready.
+    Crashing,
+}
+
 /// Power over launched processes: each call means the whole process group of a service.
 #[async_trait]
 pub trait ProcessControl: Send + Sync {
@@ -52,6 +61,24 @@ pub trait ProcessControl: Send + Sync {
     /// When it was not delivered.
     async fn resume(&self, service: ServiceId) -> Result<(), ProcessFailure>;
 
+    /// SIGTERM, then SIGKILL; returns when it has ended. It is started again.
+    ///
+    /// # Errors
+    /// When it did not end.
+    async fn restart(&self, service: ServiceId) -> Result<(), ProcessFailure>;
+
+    /// Holds it; returns when the process of that moment has ended.
+    ///
+    /// # Errors
+    /// When it did not end. It is held nevertheless: release it.
+    async fn hold(&self, service: ServiceId, hold: ProcessHold) -> Result<(), ProcessFailure>;
+
+    /// Releases it; returns when that is seen: one that was down has been started.
+    ///
+    /// # Errors
+    /// When it was not seen.
+    async fn release(&self, service: ServiceId, hold: ProcessHold) -> Result<(), ProcessFailure>;
+
     /// What it is doing now.
     ///
     /// # Errors
@@ -69,6 +96,8 @@ pub(super) struct Processes {
     control: OnceLock<Arc<dyn ProcessControl>>,
     /// How many faults pause each service now: only the last one's removal resumes it.
     paused: tokio::sync::Mutex<HashMap<ServiceId, usize>>,
+    /// Likewise, how many hold it in each way.
+    held: tokio::sync::Mutex<HashMap<(ServiceId, ProcessHold), usize>>,
 }
 
 impl Processes {
@@ -187,6 +216,47 @@ impl ProcessInjector {
     }
 }
 
+impl ProcessInjector {
+    async fn hold(
+        &self,
+        control: &dyn ProcessControl,
+        hold: ProcessHold,
+    ) -> Result<(), FaultError> {
+        let mut held = self.processes.held.lock().await;
+        let others = held.entry((self.service, hold)).or_default();
+        // from here on a release is owed, whatever is seen
+        *others += 1;
+        if *others > 1 {
+            return Ok(());
+        }
+        let held = control.hold(self.service, hold).await;
+        held.map_err(|error| self.not_injected(error.detail))
+    }
+
+    async fn release(
+        &self,
+        control: &dyn ProcessControl,
+        hold: ProcessHold,
+    ) -> Result<Removal, FaultError> {
+        let mut held = self.processes.held.lock().await;
+        let Some(count) = held.get_mut(&(self.service, hold)) else {
+            return Ok(Removal::verified("it was not in force"));
+        };
+        if *count > 1 {
+            *count -= 1;
+            let detail = format!("gone; {count} other faults still do the same");
+            return Ok(Removal::verified(detail));
+        }
+        let released = control.release(self.service, hold).await;
+        released.map_err(|error| self.not_removed(error.detail))?;
+        held.remove(&(self.service, hold));
+        Ok(Removal::verified(match hold {
+            ProcessHold::Down => "gone; the process was started again",
+            ProcessHold::Crashing => "gone; nothing kills the process any more",
+        }))
+    }
+}
+
 #[async_trait]
 impl Injector for ProcessInjector {
     async fn inject(&self, _: Ratio) -> Result<(), FaultError> {
@@ -199,6 +269,14 @@ impl Injector for ProcessInjector {
                 .await
                 .map_err(|error| self.not_injected(error.detail))?,
             ProcessEffect::Pause => self.pause(control.as_ref()).await?,
+            ProcessEffect::Restart => control
+                .restart(self.service)
+                .await
+                .map_err(|error| self.not_injected(error.detail))?,
+            ProcessEffect::Stop => self.hold(control.as_ref(), ProcessHold::Down).await?,
+            ProcessEffect::CrashLoop => {
+                self.hold(control.as_ref(), ProcessHold::Crashing).await?;
+            }
         }
         self.dose.hit();
         Ok(())
@@ -209,10 +287,16 @@ impl Injector for ProcessInjector {
     }
 
     async fn remove(&self) -> Result<Removal, FaultError> {
-        match (self.effect, self.control()) {
-            (ProcessEffect::Kill, _) => Ok(Removal::verified("an instant: nothing stays behind")),
-            (ProcessEffect::Pause, None) => Ok(Removal::verified("it was not in force")),
-            (ProcessEffect::Pause, Some(control)) => self.resume(control.as_ref()).await,
+        let Some(control) = self.control().map(Arc::as_ref) else {
+            return Ok(Removal::verified("it was not in force"));
+        };
+        match self.effect {
+            ProcessEffect::Kill | ProcessEffect::Restart => {
+                Ok(Removal::verified("an instant: nothing stays behind"))
+            }
+            ProcessEffect::Pause => self.resume(control).await,
+            ProcessEffect::Stop => self.release(control, ProcessHold::Down).await,
+            ProcessEffect::CrashLoop => self.release(control, ProcessHold::Crashing).await,
         }
     }
 

@@ -20,11 +20,13 @@ use crate::{
 
 use super::{
     ControlError, LaunchError, Notice, Notices, Prober, ports,
-    ward::{Marks, Ward},
+    ward::{Held, Marks, Ward},
 };
 
 /// How long a process may take to be seen killed, paused or resumed.
 const SEEN_WITHIN: Duration = Duration::from_secs(2);
+/// How long a process may take to end when a fault tells it to; after that it is killed.
+const GRACE: Duration = Duration::from_secs(10);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -100,6 +102,7 @@ impl Supervisor {
                     stop: stop.clone(),
                     running: watch::Sender::new(None),
                     marks: Mutex::new(Marks::default()),
+                    held: watch::Sender::new(Held::default()),
                 })
             })
             .collect();
@@ -246,6 +249,98 @@ impl Supervisor {
         self.until(pid, "resumed", |state| state != ProcessState::Stopped)
             .await?;
         self.unmark(ward).await
+    }
+
+    /// Ends a process's group with SIGTERM, and with SIGKILL after 10 s; returns when it has ended. Its ward
+    /// starts it again.
+    ///
+    /// # Errors
+    /// [`ControlError::NotRunning`] when it was down already.
+    pub async fn restart(&self, service: ServiceId) -> Result<(), ControlError> {
+        self.tell_to_end(self.ward(service)?, "restart").await
+    }
+
+    /// Ends a process as [`Self::restart`] does and keeps it down, until [`Self::start_again`].
+    ///
+    /// # Errors
+    /// [`ControlError::NotSeen`] when it did not end. It is kept down nevertheless.
+    pub async fn keep_down(&self, service: ServiceId) -> Result<(), ControlError> {
+        let ward = self.ward(service)?;
+        ward.held.send_modify(|held| held.down = true);
+        match self.tell_to_end(ward, "stop").await {
+            // it was down, and stays so
+            Err(ControlError::NotRunning) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Lets its ward start a process that was kept down, and returns when it was started.
+    ///
+    /// # Errors
+    /// [`ControlError::NotSeen`] when it was not within 2 s; its ward goes on trying.
+    pub async fn start_again(&self, service: ServiceId) -> Result<(), ControlError> {
+        let ward = self.ward(service)?;
+        let mut running = ward.running.subscribe();
+        ward.held.send_modify(|held| held.down = false);
+        match timeout(SEEN_WITHIN, running.wait_for(Option::is_some)).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(ControlError::NotSeen("started")),
+        }
+    }
+
+    /// Kills a process, and again each time that it has become ready, until [`Self::let_live`].
+    ///
+    /// # Errors
+    /// [`ControlError::NotSeen`] when it did not end.
+    pub async fn crash_on(&self, service: ServiceId) -> Result<(), ControlError> {
+        let ward = self.ward(service)?;
+        let killed = self.kill(service).await;
+        ward.held.send_modify(|held| held.crashing = true);
+        match killed {
+            // the next life is killed
+            Err(ControlError::NotRunning) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Lets a process live again.
+    ///
+    /// # Errors
+    /// When it was not launched.
+    pub fn let_live(&self, service: ServiceId) -> Result<(), ControlError> {
+        let held = &self.ward(service)?.held;
+        held.send_modify(|held| held.crashing = false);
+        Ok(())
+    }
+
+    /// SIGTERM, patience, SIGKILL; returns when it has ended.
+    async fn tell_to_end(&self, ward: &Ward, what: &str) -> Result<(), ControlError> {
+        let mut running = ward.running.subscribe();
+        let pid = (*running.borrow_and_update()).ok_or(ControlError::NotRunning)?;
+        let note = format!("{what} {}", ward.name);
+        let entry = self.guardian.journal(Undo::None, &note).await?;
+        ward.marks().told_to_end = true;
+        let mut sent = self.guardian.signal(pid, Signal::Terminate).await;
+        if sent.is_err() {
+            // the mark must not pass to the next life
+            ward.marks().told_to_end = false;
+        }
+        let mut ended = timeout(GRACE, running.wait_for(|now| *now != Some(pid)))
+            .await
+            .is_ok();
+        if !ended {
+            ward.marks().killed = true;
+            sent = self.guardian.signal(pid, Signal::Kill).await;
+            let gone = running.wait_for(|now| *now != Some(pid));
+            ended = timeout(SEEN_WITHIN, gone).await.is_ok();
+        }
+        self.guardian.undone(entry).await?;
+        sent.map_err(gone)?;
+        if ended {
+            Ok(())
+        } else {
+            Err(ControlError::NotSeen("ended"))
+        }
     }
 
     /// How a process is; `Gone` while it is down.

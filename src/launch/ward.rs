@@ -40,6 +40,16 @@ pub(super) struct Ward {
     /// The process, while it runs.
     pub(super) running: watch::Sender<Option<Pid>>,
     pub(super) marks: Mutex<Marks>,
+    pub(super) held: watch::Sender<Held>,
+}
+
+/// How faults hold the process, over all its lives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    /// It is kept down.
+    pub(super) down: bool,
+    /// It is killed each time that it has become ready.
+    pub(super) crashing: bool,
 }
 
 /// What faults did to the current life.
@@ -47,6 +57,8 @@ pub(super) struct Ward {
 pub(super) struct Marks {
     /// It was killed.
     pub(super) killed: bool,
+    /// It was told to end.
+    pub(super) told_to_end: bool,
     /// It is paused, says this entry of the journal.
     pub(super) paused: Option<JournalId>,
 }
@@ -72,6 +84,9 @@ impl Ward {
         let mut backoff = Backoff::new(self.plan.restart_after);
         let mut restarts = 0;
         while !self.stop.is_cancelled() {
+            if !self.until_free().await {
+                return;
+            }
             let born = Instant::now();
             match self.guardian.launch(self.spec()).await {
                 Ok(process) => {
@@ -98,11 +113,32 @@ impl Ward {
                 }
             }
             restarts += 1;
+            if self.held.borrow().down {
+                // it is started the moment that it is released
+                continue;
+            }
             tokio::select! {
                 () = sleep(backoff.wait(born.elapsed())) => {}
                 () = self.stop.cancelled() => return,
             }
         }
+    }
+
+    /// Waits while a fault keeps it down; false when it is to stop for good.
+    async fn until_free(&self) -> bool {
+        let mut held = self.held.subscribe();
+        tokio::select! {
+            // the sender lives in `self`, so waiting cannot fail
+            _ = held.wait_for(|held| !held.down) => true,
+            () = self.stop.cancelled() => false,
+        }
+    }
+
+    /// Returns when a fault wants it to crash. The mark is set before.
+    async fn until_doomed(&self) {
+        let mut held = self.held.subscribe();
+        let _ = held.wait_for(|held| held.crashing).await;
+        self.marks().killed = true;
     }
 
     fn spec(&self) -> LaunchSpec {
@@ -154,6 +190,10 @@ impl Ward {
             biased;
             status = &mut exited => self.own_end(status.ok()),
             () = self.stop.cancelled() => self.end_it(pid, exited).await,
+            () = self.until_doomed() => match self.kill(pid, exited).await {
+                Some(status) => self.own_end(Some(status)),
+                None => End::Lost,
+            },
             paused = self.until_judged_dead() => {
                 let cause = if paused { Cause::Injected } else { Cause::Liveness };
                 match self.kill(pid, exited).await {
@@ -174,6 +214,7 @@ impl Ward {
             Some(status) if status == sigkill && self.marks().killed => {
                 End::Exited(status, Cause::Injected)
             }
+            Some(status) if self.marks().told_to_end => End::Exited(status, Cause::Injected),
             // others were told to end already: it may have missed them
             Some(status) if self.stop.is_cancelled() => End::Exited(status, Cause::Shutdown),
             Some(status) => End::Exited(status, Cause::Own),
@@ -299,7 +340,8 @@ impl Ward {
             return false;
         }
         match cause {
-            Cause::Own | Cause::Injected => self.plan.restart,
+            // what is kept down is started when it is released
+            Cause::Own | Cause::Injected => self.plan.restart || self.held.borrow().down,
             Cause::Liveness => true,
             Cause::Shutdown => false,
         }

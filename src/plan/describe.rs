@@ -268,6 +268,9 @@ fn does(fault: &FaultPlan) -> String {
         Effect::Process(process) => match process {
             ProcessEffect::Kill => "killed",
             ProcessEffect::Pause => "paused",
+            ProcessEffect::Stop => "stopped and kept down",
+            ProcessEffect::Restart => "told to end, and started again",
+            ProcessEffect::CrashLoop => "killed each time it is ready",
         }
         .to_owned(),
         Effect::Exec(exec) => exec.to_string(),

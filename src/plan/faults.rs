@@ -189,7 +189,7 @@ fn place(
         FaultPlace::Feature { service, feature } => {
             visitors(service, Some(feature), fault, effect, ground, out)
         }
-        FaultPlace::Process(service) => process(service, at, ground, out),
+        FaultPlace::Process(service) => process(service, fault, ground, out),
         FaultPlace::Dns(name) => {
             if let Effect::Dns(effect) = &*effect {
                 names::check(fault, effect, ground, out);
@@ -304,12 +304,13 @@ fn exact(method: crate::scenario::model::Method, path: &str) -> RoutePattern {
 
 fn process(
     name: &str,
-    at: Place,
+    fault: &Fault,
     ground: &Ground<'_>,
     out: &mut Mistakes<'_>,
 ) -> Option<PlacePlan> {
+    let at = fault.at.place;
     let id = service(name, at, ground, out)?;
-    if !ground.launch.iter().any(|l| l.service.value == name) {
+    let Some(launch) = ground.launch.iter().find(|l| l.service.value == name) else {
         out.error(
             File::Scenario,
             at,
@@ -317,6 +318,20 @@ fn process(
             format!("`{name}` is no process of ours to stop"),
         )
         .hint(format!("add `{name}` to `launch:` in the target"));
+        return None;
+    };
+    if let Effect::Process(effect) = fault.effect.value
+        && effect.needs_restart()
+        && !launch.restart
+    {
+        let word = effect.word();
+        out.error(
+            File::Scenario,
+            fault.effect.place,
+            format!("`{word}`"),
+            format!("`{name}` is not started again after it has ended"),
+        )
+        .hint("its `restart` is false in the target's `launch:`; `kill` and `stop` are possible");
         return None;
     }
     Some(PlacePlan::Process(id))

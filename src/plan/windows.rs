@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     diagnostic::Spanned,
-    scenario::model::{Anchor, Edge, Effect, Fault, ProcessEffect, Until},
+    scenario::model::{Anchor, Edge, Effect, Fault, Until},
     time::{Offset, Story},
 };
 
@@ -26,7 +26,7 @@ pub(super) struct Times {
 
 /// Whether a fault happens at one instant and has no end of its own.
 pub(super) fn is_instant(fault: &Fault) -> bool {
-    matches!(fault.effect.value, Effect::Process(ProcessEffect::Kill))
+    matches!(fault.effect.value, Effect::Process(effect) if effect.is_instant())
 }
 
 /// The times of all faults, in order; `None` where a mistake was reported.
@@ -83,7 +83,7 @@ impl Search<'_> {
                     File::Scenario,
                     until.place,
                     "ignored",
-                    format!("`{name}` is a kill: it happens at one instant and has no end"),
+                    format!("`{name}` happens at one instant and has no end"),
                 );
                 Some(None)
             }

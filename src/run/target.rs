@@ -18,7 +18,7 @@ use super::{
 use crate::{
     client::Network,
     event::{ExitCause, RunEvent, StopReason},
-    fault::{ExecControl, ProcessControl, ProcessFailure, ProcessState},
+    fault::{ExecControl, ProcessControl, ProcessFailure, ProcessHold, ProcessState},
     guardian::{self, Guardian, GuardianError},
     launch::{Cause, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor, entering},
     plan::{LaunchPlan, Plan, ProbePlan, Resolver, ServiceId},
@@ -284,6 +284,26 @@ impl ProcessControl for Control {
 
     async fn resume(&self, service: ServiceId) -> Result<(), ProcessFailure> {
         self.0.resume(service).await.map_err(failure)
+    }
+
+    async fn restart(&self, service: ServiceId) -> Result<(), ProcessFailure> {
+        self.0.restart(service).await.map_err(failure)
+    }
+
+    async fn hold(&self, service: ServiceId, hold: ProcessHold) -> Result<(), ProcessFailure> {
+        match hold {
+            ProcessHold::Down => self.0.keep_down(service).await,
+            ProcessHold::Crashing => self.0.crash_on(service).await,
+        }
+        .map_err(failure)
+    }
+
+    async fn release(&self, service: ServiceId, hold: ProcessHold) -> Result<(), ProcessFailure> {
+        match hold {
+            ProcessHold::Down => self.0.start_again(service).await,
+            ProcessHold::Crashing => self.0.let_live(service),
+        }
+        .map_err(failure)
     }
 
     async fn state(&self, service: ServiceId) -> Result<ProcessState, ProcessFailure> {

@@ -412,6 +412,84 @@ async fn a_kill_is_injected_and_followed_by_a_restart() {
     assert!(stand.left().owed.is_empty());
 }
 
+/// That the next notice is an end by a fault.
+async fn expect_injected(stand: &mut Stand) {
+    let notice = stand.next().await;
+    let injected = matches!(
+        notice,
+        Notice::Exited {
+            cause: Cause::Injected,
+            ..
+        }
+    );
+    assert!(injected, "{notice:?}");
+}
+
+#[tokio::test]
+async fn a_restart_is_graceful_and_injected() {
+    let script = "trap 'exit 5' TERM; while :; do sleep 0.01; done";
+    let mut stand = Stand::new(vec![("portal", process(PORTAL, script))]);
+    stand.started().await;
+    stand.supervisor.restart(PORTAL).await.expect("ended");
+    assert_eq!(
+        stand.next().await,
+        Notice::Exited {
+            service: PORTAL,
+            status: ExitStatus::Code(5),
+            cause: Cause::Injected
+        }
+    );
+    stand.expect_start(PORTAL, 1).await;
+    stand.expect_ready(PORTAL).await;
+    assert!(stand.left().owed.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_stopped_stays_down_until_it_is_released() {
+    let mut portal = process(PORTAL, "exec sleep 60");
+    // its supervisor would not start it again; who stopped it does
+    portal.restart = false;
+    let mut stand = Stand::new(vec![("portal", portal)]);
+    let pid = stand.started().await;
+    stand.supervisor.keep_down(PORTAL).await.expect("ended");
+    assert!(!exists(pid));
+    expect_injected(&mut stand).await;
+    // again is the same
+    stand
+        .supervisor
+        .keep_down(PORTAL)
+        .await
+        .expect("it is down");
+    let state = stand.supervisor.state(PORTAL).await.expect("answers");
+    assert_eq!(state, ProcessState::Gone);
+    stand.supervisor.start_again(PORTAL).await.expect("started");
+    stand.expect_start(PORTAL, 1).await;
+    stand.expect_ready(PORTAL).await;
+    // and one that is kept down does not hinder the end
+    stand.supervisor.keep_down(PORTAL).await.expect("ended");
+    expect_injected(&mut stand).await;
+    stand.supervisor.shutdown().await;
+    assert!(stand.notices.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn in_a_crash_loop_each_life_ends_when_it_is_ready() {
+    let mut stand = Stand::new(vec![("portal", process(PORTAL, "exec sleep 60"))]);
+    stand.started().await;
+    stand.supervisor.crash_on(PORTAL).await.expect("killed");
+    expect_injected(&mut stand).await;
+    for restarts in 1..3 {
+        stand.expect_start(PORTAL, restarts).await;
+        stand.expect_ready(PORTAL).await;
+        expect_injected(&mut stand).await;
+    }
+    stand.supervisor.let_live(PORTAL).expect("launched");
+    stand.expect_start(PORTAL, 3).await;
+    stand.expect_ready(PORTAL).await;
+    let state = stand.supervisor.state(PORTAL).await.expect("answers");
+    assert_eq!(state, ProcessState::Running);
+}
+
 #[tokio::test]
 async fn a_pause_is_seen_journalled_and_undone() {
     let mut stand = Stand::new(vec![("portal", process(PORTAL, "exec sleep 60"))]);

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::{
     fault::{
-        FaultError, Planes, ProcessControl, ProcessFailure, ProcessState,
+        FaultError, Planes, ProcessControl, ProcessFailure, ProcessHold, ProcessState,
         fixtures::{fault, plan},
     },
     plan::{FaultPlan, PlacePlan, ServiceId},
@@ -42,6 +42,15 @@ impl Double {
         }
     }
 
+    fn deafly(&self, detail: &str) -> Result<(), ProcessFailure> {
+        match *self.deaf.lock().expect("no panic") {
+            true => Err(ProcessFailure {
+                detail: detail.into(),
+            }),
+            false => Ok(()),
+        }
+    }
+
     fn heard(&self) -> Vec<&'static str> {
         self.heard.lock().expect("no panic").clone()
     }
@@ -69,6 +78,29 @@ impl ProcessControl for Double {
         Ok(())
     }
 
+    async fn restart(&self, service: ServiceId) -> Result<(), ProcessFailure> {
+        self.signal("restart", service, ProcessState::Running);
+        Ok(())
+    }
+
+    async fn hold(&self, service: ServiceId, hold: ProcessHold) -> Result<(), ProcessFailure> {
+        let name = match hold {
+            ProcessHold::Down => "keep down",
+            ProcessHold::Crashing => "crash on",
+        };
+        self.signal(name, service, ProcessState::Gone);
+        self.deafly("it does not end")
+    }
+
+    async fn release(&self, service: ServiceId, hold: ProcessHold) -> Result<(), ProcessFailure> {
+        let name = match hold {
+            ProcessHold::Down => "start",
+            ProcessHold::Crashing => "let live",
+        };
+        self.signal(name, service, ProcessState::Running);
+        self.deafly("it does not start")
+    }
+
     async fn state(&self, service: ServiceId) -> Result<ProcessState, ProcessFailure> {
         let states = self.states();
         Ok(states
@@ -89,6 +121,10 @@ fn planes() -> (Planes, Arc<Double>) {
         on_process("died", ProcessEffect::Kill),
         on_process("froze", ProcessEffect::Pause),
         on_process("froze_too", ProcessEffect::Pause),
+        on_process("stopped", ProcessEffect::Stop),
+        on_process("stopped_too", ProcessEffect::Stop),
+        on_process("looping", ProcessEffect::CrashLoop),
+        on_process("deployed", ProcessEffect::Restart),
     ];
     let plan = plan(Vec::new(), Vec::new(), faults);
     let planes = Planes::bind(Arc::new(plan), Clock::start()).expect("it binds");
@@ -153,6 +189,40 @@ async fn a_removal_that_fails_is_owed() {
     *double.deaf.lock().expect("no panic") = false;
     assert!(planes.remove(1).await.expect("removed").verified);
     assert_eq!(planes.in_force(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_stop_to_go_starts_the_process() {
+    let (planes, double) = planes();
+    for fault in [3, 4, 5] {
+        planes.inject(fault, Ratio::ONE).await.expect("injected");
+    }
+    assert_eq!(double.state(PORTAL).await, Ok(ProcessState::Gone));
+    let removal = planes.remove(3).await.expect("removed");
+    assert!(removal.detail.contains("1 other"), "{}", removal.detail);
+    assert!(planes.remove(5).await.expect("removed").verified);
+    assert!(planes.remove(4).await.expect("removed").verified);
+    assert_eq!(
+        double.heard(),
+        ["keep down", "crash on", "let live", "start"]
+    );
+    planes.inject(6, Ratio::ONE).await.expect("injected");
+    assert!(planes.remove(6).await.expect("removed").verified);
+    assert_eq!(double.heard().last(), Some(&"restart"));
+    assert_eq!(planes.in_force(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_does_not_end_is_released_at_once() {
+    let (planes, double) = planes();
+    *double.deaf.lock().expect("no panic") = true;
+    let error = planes.inject(3, Ratio::ONE).await.expect_err("it goes on");
+    assert!(error.to_string().contains("does not end"), "{error}");
+    // the release failed as well, so it is owed
+    assert_eq!(planes.in_force().len(), 1);
+    *double.deaf.lock().expect("no panic") = false;
+    assert!(planes.remove(3).await.expect("removed").verified);
+    assert_eq!(double.heard(), ["keep down", "start", "start"]);
 }
 
 #[tokio::test]

@@ -191,6 +191,23 @@ fn effects_that_do_not_fit_their_place() {
 }
 
 #[test]
+fn what_is_not_started_again_cannot_crash_again_and_again() {
+    let place = || FaultPlace::Process("sms".into());
+    let restart_off = |effect| {
+        let mut case = with(place(), Effect::Process(effect));
+        for launch in &mut case.target.launch {
+            launch.restart = false;
+        }
+        case
+    };
+    let case = restart_off(ProcessEffect::CrashLoop);
+    refused(&case, "`sms` is not started again", "`restart` is false");
+    let stop = restart_off(ProcessEffect::Stop);
+    // whoever stopped it starts it again
+    stop.plan();
+}
+
+#[test]
 fn places_that_are_not_there() {
     let link = FaultPlace::Link {
         from: "portal".into(),

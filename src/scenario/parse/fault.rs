@@ -7,7 +7,7 @@ use super::{
 use crate::{
     diagnostic::{Place, Spanned},
     document::{Fields, Mistakes, Node, Words},
-    scenario::model::{Anchor, Edge, Effect, Fault, FaultPlace, ProcessEffect, TcpEffect, Until},
+    scenario::model::{Anchor, Edge, Effect, Fault, FaultPlace, TcpEffect, Until},
     time::Story,
     units::Span,
 };
@@ -59,15 +59,16 @@ fn fault(
     let effect = fields
         .one_of(&["http", "tcp", "dns", "process", "exec"], true, mistakes)
         .and_then(|entry| Some(Spanned::new(effect(entry, mistakes)?, entry.0.place)));
-    let is_kill = effect
-        .as_ref()
-        .is_some_and(|e| e.value == Effect::Process(ProcessEffect::Kill));
-    let needed = effect.is_some() && !is_kill;
+    let instant = effect.as_ref().and_then(|effect| match effect.value {
+        Effect::Process(process) => Some(process).filter(|p| p.is_instant()),
+        Effect::Http(_) | Effect::Tcp(_) | Effect::Dns(_) | Effect::Exec(_) => None,
+    });
+    let needed = effect.is_some() && instant.is_none();
     let ends = spread::ends(&fields, &members, needed, names, mistakes);
-    if is_kill && let Some(until) = ends.first().and_then(Option::as_ref) {
+    if let (Some(instant), Some(until)) = (instant, ends.first().and_then(Option::as_ref)) {
         mistakes.error(
             until.place,
-            "a `kill` is an instant: it has no end",
+            format!("a `{}` is an instant: it has no end", instant.word()),
             "leave this out",
         );
     }

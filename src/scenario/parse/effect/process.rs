@@ -9,8 +9,12 @@ use crate::{
 /// One of its words.
 pub(super) fn effect(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<ProcessEffect> {
     let words = [
-        ("kill", ProcessEffect::Kill),
-        ("pause", ProcessEffect::Pause),
-    ];
+        ProcessEffect::Kill,
+        ProcessEffect::Pause,
+        ProcessEffect::Stop,
+        ProcessEffect::Restart,
+        ProcessEffect::CrashLoop,
+    ]
+    .map(|effect| (effect.word(), effect));
     mistakes.choice(node, "a process effect", &words)
 }
