@@ -14,7 +14,7 @@ pub(crate) fn describe(fault: &FaultPlan) -> String {
         Effect::Http(effect) => format!("http: {}{}", effect.action, effect.matching),
         Effect::Tcp(effect) => tcp(effect),
         Effect::Dns(effect) => format!("dns: {effect}"),
-        Effect::Process(effect) => format!("process: {}", effect.word()),
+        Effect::Process(effect) => format!("process: {effect}"),
         Effect::Exec(exec) => format!("exec: {}", exec.inject.join(" ")),
     };
     if fault.share != Ratio::ONE {

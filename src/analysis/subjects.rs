@@ -16,7 +16,7 @@ use super::{
 use crate::{
     plan::{Origin, PlacePlan, Plan},
     record::Record,
-    scenario::model::Subject,
+    scenario::model::{Effect, Subject},
 };
 
 /// What a subject did in the baseline.
@@ -279,7 +279,10 @@ impl<'a> Setting<'a, '_> {
         let mut absent: Vec<Range<usize>> = gone.map(|(_, a, b)| self.grid.range(*a, *b)).collect();
         for (i, fault) in self.plan.faults.iter().enumerate() {
             let here = match &fault.place {
-                PlacePlan::Process(id) => usize::from(id.0) == service,
+                PlacePlan::Process(id) => {
+                    let held = matches!(fault.effect, Effect::Process(e) if e.takes_away());
+                    usize::from(id.0) == service && held
+                }
                 PlacePlan::Link { link, .. } => self.plan.links.get(*link).is_some_and(|link| {
                     link.visitors && usize::from(link.to.0) == service && states::cuts(fault)
                 }),

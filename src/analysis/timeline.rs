@@ -218,7 +218,7 @@ impl Timeline {
     ) -> bool {
         plan.faults.iter().enumerate().any(|(i, fault)| {
             fault.place == PlacePlan::Process(service)
-                && matches!(fault.effect, Effect::Process(_))
+                && matches!(fault.effect, Effect::Process(effect) if effect.takes_away())
                 && self
                     .spells(i)
                     .any(|(from, to)| from <= at && at <= to.plus(reach))

@@ -35,4 +35,4 @@ pub use error::{BindError, FaultError};
 pub use exec::{ExecControl, ExecFailure, ExecJob};
 pub use injector::{Injector, Removal};
 pub use planes::Planes;
-pub use process::{ProcessControl, ProcessFailure, ProcessHold, ProcessState};
+pub use process::{ProcessControl, ProcessFailure, ProcessHold, ProcessLimits, ProcessState};

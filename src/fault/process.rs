@@ -10,7 +10,11 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::{FaultError, Injector, Removal, dose::Dose};
-use crate::{plan::ServiceId, scenario::model::ProcessEffect, units::Ratio};
+use crate::{
+    plan::ServiceId,
+    scenario::model::ProcessEffect,
+    units::{ByteSize, Ratio},
+};
 
 /// What a process is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +42,29 @@ pub enum ProcessHold {
     Down,
     /// It is killed each time that it has become ready.
     Crashing,
+}
+
+/// What a process may have of the machine; `None` = as much as it wants.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ProcessLimits {
+    /// So much of one processor.
+    pub cpu: Option<Ratio>,
+    /// So much memory.
+    pub memory: Option<ByteSize>,
+}
+
+impl ProcessLimits {
+    /// Both together: the tighter of each.
+    fn with(self, other: Self) -> Self {
+        let tighter = |one: Option<Ratio>, other: Option<Ratio>| match (one, other) {
+            (Some(one), Some(other)) if other.get() < one.get() => Some(other),
+            (one, other) => one.or(other),
+        };
+        Self {
+            cpu: tighter(self.cpu, other.cpu),
+            memory: self.memory.into_iter().chain(other.memory).min(),
+        }
+    }
 }
 
 /// Power over launched processes: each call means the whole process group of a service.
@@ -79,6 +106,12 @@ pub trait ProcessControl: Send + Sync {
     /// When it was not seen.
     async fn release(&self, service: ServiceId, hold: ProcessHold) -> Result<(), ProcessFailure>;
 
+    /// Sets what it may have, now and in its next lives; returns when that was read back.
+    ///
+    /// # Errors
+    /// What was seen instead.
+    async fn limit(&self, service: ServiceId, limits: ProcessLimits) -> Result<(), ProcessFailure>;
+
     /// What it is doing now.
     ///
     /// # Errors
@@ -98,6 +131,8 @@ pub(super) struct Processes {
     paused: tokio::sync::Mutex<HashMap<ServiceId, usize>>,
     /// Likewise, how many hold it in each way.
     held: tokio::sync::Mutex<HashMap<(ServiceId, ProcessHold), usize>>,
+    /// The limits in force, with the faults that set them.
+    limits: tokio::sync::Mutex<Vec<(ServiceId, String, ProcessLimits)>>,
 }
 
 impl Processes {
@@ -257,6 +292,42 @@ impl ProcessInjector {
     }
 }
 
+impl ProcessInjector {
+    async fn limit(
+        &self,
+        control: &dyn ProcessControl,
+        limits: ProcessLimits,
+    ) -> Result<(), FaultError> {
+        let mut all = self.processes.limits.lock().await;
+        // from here on a removal is owed, whatever is seen
+        all.push((self.service, self.dose.name().to_owned(), limits));
+        let set = control.limit(self.service, self.in_force(&all)).await;
+        set.map_err(|error| self.not_injected(error.detail))
+    }
+
+    async fn unlimit(&self, control: &dyn ProcessControl) -> Result<Removal, FaultError> {
+        let mut all = self.processes.limits.lock().await;
+        let before = all.clone();
+        all.retain(|(_, fault, _)| fault != self.dose.name());
+        let left = self.in_force(&all);
+        if let Err(error) = control.limit(self.service, left).await {
+            *all = before;
+            return Err(self.not_removed(error.detail));
+        }
+        Ok(Removal::verified(match left == ProcessLimits::default() {
+            true => "gone; the kernel says that there is no limit",
+            false => "gone; the limits of other faults stay",
+        }))
+    }
+
+    fn in_force(&self, all: &[(ServiceId, String, ProcessLimits)]) -> ProcessLimits {
+        let ours = all.iter().filter(|(service, ..)| *service == self.service);
+        ours.fold(ProcessLimits::default(), |sum, (.., limits)| {
+            sum.with(*limits)
+        })
+    }
+}
+
 #[async_trait]
 impl Injector for ProcessInjector {
     async fn inject(&self, _: Ratio) -> Result<(), FaultError> {
@@ -273,6 +344,10 @@ impl Injector for ProcessInjector {
                 .restart(self.service)
                 .await
                 .map_err(|error| self.not_injected(error.detail))?,
+            ProcessEffect::Limit { cpu, memory } => {
+                self.limit(control.as_ref(), ProcessLimits { cpu, memory })
+                    .await?;
+            }
             ProcessEffect::Stop => self.hold(control.as_ref(), ProcessHold::Down).await?,
             ProcessEffect::CrashLoop => {
                 self.hold(control.as_ref(), ProcessHold::Crashing).await?;
@@ -297,6 +372,7 @@ impl Injector for ProcessInjector {
             ProcessEffect::Pause => self.resume(control).await,
             ProcessEffect::Stop => self.release(control, ProcessHold::Down).await,
             ProcessEffect::CrashLoop => self.release(control, ProcessHold::Crashing).await,
+            ProcessEffect::Limit { .. } => self.unlimit(control).await,
         }
     }
 

@@ -94,6 +94,7 @@ fn seen(left: &Leftovers) -> Remains {
         Undo::None => false,
         Undo::Continue { pid } => processes.iter().any(|process| process.pid == *pid),
         Undo::Exec(_) => true,
+        Undo::ControlGroup(group) => group.is_there(),
     });
     Remains {
         owed: owed.cloned().collect(),
@@ -131,7 +132,7 @@ pub fn heal(journal: &Path, tell: &mut dyn FnMut(&str)) -> Result<Remains, HealE
     let (errands, _): (Vec<_>, Vec<_>) = before.processes.iter().partition(|p| p.errand);
     end(&errands.into_iter().cloned().collect::<Vec<_>>(), tell);
     let mark = left.origin.as_ref().map(super::Origin::mark);
-    for owed in &left.owed {
+    let undo = |owed: &Owed, journal: &mut Journal, tell: &mut dyn FnMut(&str)| -> io::Result<()> {
         let what = match &owed.undo {
             Undo::None => Ok(None),
             Undo::Continue { pid } => {
@@ -143,23 +144,34 @@ pub fn heal(journal: &Path, tell: &mut dyn FnMut(&str)) -> Result<Remains, HealE
                 }
             }
             Undo::Exec(exec) => command::undo(exec, mark.as_deref()).map(Some),
+            Undo::ControlGroup(group) => {
+                let gone = group.take_away();
+                gone.map(|()| Some("the control group is gone".to_owned()))
+            }
         };
         match what {
             Ok(seen) => {
                 if let Some(seen) = seen {
                     tell(&format!("undone: {}: {seen}", owed.note));
                 }
-                journal_file.undone(owed.entry)?;
+                journal.undone(owed.entry)
             }
             Err(detail) => {
                 tell(&format!("not undone: {}: {detail}", owed.note));
                 let entry = owed.entry;
-                journal_file.write(&Entry::NotUndone { entry, detail })?;
+                journal.write(&Entry::NotUndone { entry, detail })
             }
         }
+    };
+    let (last, first): (Vec<_>, Vec<_>) = left.owed.iter().partition(|o| o.undo.comes_last());
+    for owed in first {
+        undo(owed, &mut journal_file, tell)?;
     }
     // again: undoing may have left something
     end(&seen(&left).processes, tell);
+    for owed in last {
+        undo(owed, &mut journal_file, tell)?;
+    }
     let after = seen(&leftovers(journal)?);
     if after.is_empty() {
         journal_file.write(&Entry::Finished { clean: true })?;

@@ -316,17 +316,19 @@ impl Keeper {
                 errands(keeper).is_empty()
             },
         );
-        let undone = self.undo_everything();
+        let mut undone = self.undo_everything(|undo| !undo.comes_last());
         self.end(Self::signal_all, Self::nothing_left);
+        undone &= self.undo_everything(Undo::comes_last);
         let clean = self.nothing_left() && undone;
         let _ = self.journal.write(&Entry::Finished { clean });
         clean
     }
 
-    /// Undoes the journal, the latest first. Returns whether nothing is owed.
-    fn undo_everything(&mut self) -> bool {
+    /// Undoes what is meant of the journal, the latest first. Returns whether none of it is owed.
+    fn undo_everything(&mut self, meant: impl Fn(&Undo) -> bool) -> bool {
         let mut clean = true;
-        for (entry, undo) in self.journal.to_undo() {
+        let all = self.journal.to_undo().into_iter();
+        for (entry, undo) in all.filter(|(_, undo)| meant(undo)) {
             let undone = match undo {
                 Undo::None => Ok(()),
                 Undo::Continue { pid } => {
@@ -335,6 +337,7 @@ impl Keeper {
                     Ok(())
                 }
                 Undo::Exec(exec) => command::undo(&exec, Some(&self.mark)).map(drop),
+                Undo::ControlGroup(group) => group.take_away(),
             };
             let _ = match undone {
                 Ok(()) => self.journal.undone(entry),

@@ -17,6 +17,7 @@
 //! [`protocol`] is what passes through the pipes, [`serve`] is the guardian itself, and
 //! [`Guardian`] is brownout's end.
 
+mod cgroup;
 pub mod command;
 mod handle;
 mod heal;
@@ -25,6 +26,7 @@ mod keeper;
 mod platform;
 pub mod protocol;
 
+pub use cgroup::{ControlGroup, Controller, Limits};
 pub use handle::{Guardian, GuardianError, JournalId, Process};
 pub use heal::{HealError, Remains, heal, remains};
 pub use journal::{Entry, FILE_NAME, Leftovers, Origin, Owed, Started, leftovers};

@@ -3,9 +3,11 @@
 //! what it was last told to be.
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{adopt_orphans, alive, boot, born, children, group_state, marked};
+pub(super) use linux::{adopt_orphans, alive, boot, born, children, group_state, marked, members};
 #[cfg(not(target_os = "linux"))]
-pub(super) use portable::{adopt_orphans, alive, boot, born, children, group_state, marked};
+pub(super) use portable::{
+    adopt_orphans, alive, boot, born, children, group_state, marked, members,
+};
 
 /// A child of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +111,14 @@ mod linux {
             state = ProcessState::Stopped;
         }
         seen.then_some(state)
+    }
+
+    /// The living processes of a group.
+    pub(in crate::guardian) fn members(group: Pid) -> Vec<Pid> {
+        all()
+            .filter(|(_, stat)| stat.group == group.0 && !stat.ended())
+            .map(|(pid, _)| Pid(pid))
+            .collect()
     }
 
     /// When a process started, in clock ticks since boot.
@@ -217,6 +227,11 @@ mod portable {
 
     /// Not known: environments cannot be read.
     pub(in crate::guardian) fn marked(_name: &str, _value: &str) -> Vec<Pid> {
+        Vec::new()
+    }
+
+    /// Not known.
+    pub(in crate::guardian) fn members(_group: Pid) -> Vec<Pid> {
         Vec::new()
     }
 }

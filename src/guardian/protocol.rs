@@ -6,6 +6,8 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::ControlGroup;
+
 /// The id of a launched process, which is also the id of its process group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -135,6 +137,8 @@ pub enum Undo {
     },
     /// Run a command.
     Exec(ExecUndo),
+    /// Take a control group away, once its processes have ended.
+    ControlGroup(ControlGroup),
 }
 
 /// A command that undoes what another did. Paths are absolute, since whoever runs it may stand
@@ -155,11 +159,22 @@ pub struct ExecUndo {
 }
 
 impl Undo {
+    /// Whether the launched processes have to end before.
+    #[must_use]
+    pub const fn comes_last(&self) -> bool {
+        match self {
+            Self::None | Self::Continue { .. } | Self::Exec(_) => false,
+            Self::ControlGroup(_) => true,
+        }
+    }
+
     /// How long it may take at most.
     #[must_use]
     pub fn lasts(&self) -> Duration {
         match self {
             Self::None | Self::Continue { .. } => Duration::ZERO,
+            // at most, should a process not leave it
+            Self::ControlGroup(_) => Duration::from_secs(1),
             // the check's last try may begin just before its time is up
             Self::Exec(exec) => exec.timeout.saturating_mul(3),
         }
@@ -170,6 +185,7 @@ impl fmt::Display for Undo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("nothing to undo"),
+            Self::ControlGroup(group) => write!(f, "take the control group {group} away"),
             Self::Continue { pid } => write!(f, "continue process group {pid} (SIGCONT)"),
             Self::Exec(exec) => {
                 write!(f, "run `{}`", exec.undo.join(" "))?;

@@ -189,6 +189,9 @@ pub enum ControlError {
     /// It was told, and does not do it.
     #[error("it was told to, but was not seen to be {0}")]
     NotSeen(&'static str),
+    /// Its control group could not be made, or does not say what it should.
+    #[error("{0}")]
+    Limit(String),
     /// The guardian failed.
     #[error(transparent)]
     Guardian(#[from] GuardianError),

@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -14,7 +14,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    guardian::{Guardian, GuardianError, Pid, ProcessState, Signal, Undo, protocol::Refusal},
+    guardian::{
+        ControlGroup, Guardian, GuardianError, Limits, Pid, ProcessState, Signal, Undo,
+        protocol::Refusal,
+    },
     plan::model::{LaunchPlan, Plan, ServiceId},
 };
 
@@ -103,6 +106,7 @@ impl Supervisor {
                     running: watch::Sender::new(None),
                     marks: Mutex::new(Marks::default()),
                     held: watch::Sender::new(Held::default()),
+                    groups: OnceLock::new(),
                 })
             })
             .collect();
@@ -311,6 +315,54 @@ impl Supervisor {
         let held = &self.ward(service)?.held;
         held.send_modify(|held| held.crashing = false);
         Ok(())
+    }
+
+    /// Gives a process control groups of its own, for each of its lives; to be called before it is started.
+    /// The guardian takes them away when everything has ended.
+    ///
+    /// # Errors
+    /// [`ControlError::Limit`] with the system's reason.
+    pub async fn confine(
+        &self,
+        service: ServiceId,
+        groups: Vec<ControlGroup>,
+    ) -> Result<(), ControlError> {
+        let ward = self.ward(service)?;
+        for group in &groups {
+            let undo = Undo::ControlGroup(group.clone());
+            let note = format!("control group of {}", ward.name);
+            self.guardian.journal(undo, &note).await?;
+            let made = group.make();
+            made.map_err(|error| ControlError::Limit(format!("{group}: {error}")))?;
+        }
+        // the first ones given stay
+        let _ = ward.groups.set(groups);
+        Ok(())
+    }
+
+    /// Sets what a process may have of the machine, and returns when that was read back.
+    ///
+    /// # Errors
+    /// [`ControlError::Limit`] with what was seen instead.
+    pub async fn limit(&self, service: ServiceId, limits: Limits) -> Result<(), ControlError> {
+        let ward = self.ward(service)?;
+        let groups = ward.groups.get().cloned().unwrap_or_default();
+        let pid = ward.pid();
+        let set = move || {
+            for group in &groups {
+                group.limit(limits)?;
+                let held = pid.map_or(Ok(true), |pid| group.holds(pid));
+                // without limits it may be anywhere
+                if limits != Limits::default() && !held.map_err(|error| error.to_string())? {
+                    return Err(format!("the process is not in {group}"));
+                }
+            }
+            Ok(())
+        };
+        // the kernel may take its time to take memory back
+        let set = tokio::task::spawn_blocking(set).await;
+        let set = set.unwrap_or_else(|error| Err(error.to_string()));
+        set.map_err(ControlError::Limit)
     }
 
     /// SIGTERM, patience, SIGKILL; returns when it has ended.

@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -13,7 +13,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    guardian::{ExitStatus, Guardian, GuardianError, JournalId, LaunchSpec, Pid, Process, Signal},
+    guardian::{
+        ControlGroup, ExitStatus, Guardian, GuardianError, JournalId, LaunchSpec, Pid, Process,
+        Signal,
+    },
     plan::model::{LaunchPlan, LivenessPlan, ProbePlan},
     units::Span,
 };
@@ -41,6 +44,8 @@ pub(super) struct Ward {
     pub(super) running: watch::Sender<Option<Pid>>,
     pub(super) marks: Mutex<Marks>,
     pub(super) held: watch::Sender<Held>,
+    /// The control groups that each life is taken into; none unless a fault needs them.
+    pub(super) groups: OnceLock<Vec<ControlGroup>>,
 }
 
 /// How faults hold the process, over all its lives.
@@ -91,6 +96,10 @@ impl Ward {
             match self.guardian.launch(self.spec()).await {
                 Ok(process) => {
                     let pid = process.pid;
+                    for group in self.groups.get().into_iter().flatten() {
+                        // when it is to be limited, it is looked whether it is in there
+                        let _ = group.admit(pid);
+                    }
                     self.begin(pid, restarts);
                     let end = self.live(process, born, &mut first).await;
                     if !self.bury(end, first.take()).await {

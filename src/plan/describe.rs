@@ -266,13 +266,13 @@ fn does(fault: &FaultPlan) -> String {
         Effect::Tcp(tcp) => tcp_does(tcp),
         Effect::Dns(dns) => dns.to_string(),
         Effect::Process(process) => match process {
-            ProcessEffect::Kill => "killed",
-            ProcessEffect::Pause => "paused",
-            ProcessEffect::Stop => "stopped and kept down",
-            ProcessEffect::Restart => "told to end, and started again",
-            ProcessEffect::CrashLoop => "killed each time it is ready",
-        }
-        .to_owned(),
+            ProcessEffect::Kill => "killed".to_owned(),
+            ProcessEffect::Pause => "paused".to_owned(),
+            ProcessEffect::Stop => "stopped and kept down".to_owned(),
+            ProcessEffect::Restart => "told to end, and started again".to_owned(),
+            ProcessEffect::CrashLoop => "killed each time it is ready".to_owned(),
+            ProcessEffect::Limit { .. } => format!("held to {process}"),
+        },
         Effect::Exec(exec) => exec.to_string(),
     };
     if fault.share < Ratio::ONE {

@@ -44,6 +44,7 @@ pub async fn run(
     super::harness::raise_descriptor_limit();
     let plan = Arc::new(plan);
     prepare::check_commands(&plan, &options)?;
+    prepare::check_limits(&plan)?;
     prepare::check_ports(&plan)?;
     let setup =
         |error: &dyn std::fmt::Display| RunError::new(RunErrorKind::Setup, error.to_string());
@@ -69,6 +70,7 @@ pub async fn run(
         &folder,
         &planes.resolvers(),
     )?;
+    target.confine(&run_id).await?;
     planes.set_process_control(target.process_control());
     if options.allow_exec {
         planes.set_exec_control(target.exec_control(&folder));

@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Interrupt, harness};
+use super::{Interrupt, harness, target};
 use crate::{
     event::{ObserveError, Observer, RunEvent},
-    guardian::command::own_environment,
+    guardian::{ControlGroup, command::own_environment},
     plan::{LaunchPlan, Plan, Resolver},
     record::{FORMAT_VERSION, Header, Writer},
     scenario::model::Effect,
@@ -207,6 +207,21 @@ pub(super) fn check_resolver(plan: &Plan, options: &Options) -> Result<(), RunEr
 pub fn own_resolver(executable: &Path) -> Result<(), String> {
     crate::launch::can_enter(executable)?;
     crate::fault::can_resolve().map_err(|error| error.to_string())
+}
+
+/// Checks that this machine has control groups for the processes that faults limit.
+pub(super) fn check_limits(plan: &Plan) -> Result<(), RunError> {
+    let all = target::limited(plan).into_values().flatten();
+    for controller in all {
+        ControlGroup::plan(controller, "brownout").map_err(|reason| {
+            let message = format!("a fault limits {controller}: {reason}");
+            RunError::new(RunErrorKind::Setup, message).hint(
+                "run it as root, or in a group that is delegated: `systemd-run --user --scope -p Delegate=yes brownout ...`; \
+                 `brownout check --here` says what this machine can do",
+            )
+        })?;
+    }
+    Ok(())
 }
 
 /// Checks that every address that a launched process will listen on is free.

@@ -2,6 +2,7 @@
 //! faults have over it.
 
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -18,10 +19,13 @@ use super::{
 use crate::{
     client::Network,
     event::{ExitCause, RunEvent, StopReason},
-    fault::{ExecControl, ProcessControl, ProcessFailure, ProcessHold, ProcessState},
-    guardian::{self, Guardian, GuardianError},
+    fault::{
+        ExecControl, ProcessControl, ProcessFailure, ProcessHold, ProcessLimits, ProcessState,
+    },
+    guardian::{self, ControlGroup, Controller, Guardian, GuardianError, Limits},
     launch::{Cause, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor, entering},
-    plan::{LaunchPlan, Plan, ProbePlan, Resolver, ServiceId},
+    plan::{LaunchPlan, PlacePlan, Plan, ProbePlan, Resolver, ServiceId},
+    scenario::model::{Effect, ProcessEffect},
 };
 
 /// The output of launched processes, in the run's folder.
@@ -70,6 +74,21 @@ impl ManagedTarget {
             supervisor,
             notices,
         })
+    }
+
+    /// Gives the processes that faults limit their control groups.
+    pub(super) async fn confine(&self, run_id: &str) -> Result<(), RunError> {
+        for (service, controllers) in limited(&self.plan) {
+            let name = format!("brownout-{run_id}-{}", service.0);
+            let planned = controllers
+                .into_iter()
+                .map(|c| ControlGroup::plan(c, &name));
+            let setup = |message: String| RunError::new(RunErrorKind::Setup, message);
+            let groups = planned.collect::<Result<Vec<_>, _>>().map_err(setup)?;
+            let confined = self.supervisor.confine(service, groups).await;
+            confined.map_err(|error| setup(chain(&error)))?;
+        }
+        Ok(())
     }
 
     pub(super) fn process_control(&self) -> Arc<dyn ProcessControl> {
@@ -140,6 +159,26 @@ impl ManagedTarget {
         }
         events
     }
+}
+
+/// The processes that faults limit, and what of.
+pub(super) fn limited(plan: &Plan) -> BTreeMap<ServiceId, Vec<Controller>> {
+    let mut all: BTreeMap<ServiceId, Vec<Controller>> = BTreeMap::new();
+    for fault in &plan.faults {
+        let (PlacePlan::Process(service), Effect::Process(ProcessEffect::Limit { cpu, memory })) =
+            (&fault.place, &fault.effect)
+        else {
+            continue;
+        };
+        let wanted = all.entry(*service).or_default();
+        let cpu = cpu.map(|_| Controller::Cpu);
+        for controller in cpu.into_iter().chain(memory.map(|_| Controller::Memory)) {
+            if !wanted.contains(&controller) {
+                wanted.push(controller);
+            }
+        }
+    }
+    all
 }
 
 /// What is left of a run although everything was tried, for people; `None` when nothing is.
@@ -304,6 +343,12 @@ impl ProcessControl for Control {
             ProcessHold::Crashing => self.0.let_live(service),
         }
         .map_err(failure)
+    }
+
+    async fn limit(&self, service: ServiceId, limits: ProcessLimits) -> Result<(), ProcessFailure> {
+        let ProcessLimits { cpu, memory } = limits;
+        let limited = self.0.limit(service, Limits { cpu, memory }).await;
+        limited.map_err(failure)
     }
 
     async fn state(&self, service: ServiceId) -> Result<ProcessState, ProcessFailure> {

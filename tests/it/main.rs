@@ -15,6 +15,8 @@ mod import;
 mod imports;
 mod launch;
 #[cfg(target_os = "linux")]
+mod limits;
+#[cfg(target_os = "linux")]
 mod orphans;
 #[cfg(target_os = "linux")]
 mod ports;

@@ -9,13 +9,14 @@ use async_trait::async_trait;
 
 use crate::{
     fault::{
-        FaultError, Planes, ProcessControl, ProcessFailure, ProcessHold, ProcessState,
+        FaultError, Planes, ProcessControl, ProcessFailure, ProcessHold, ProcessLimits,
+        ProcessState,
         fixtures::{fault, plan},
     },
     plan::{FaultPlan, PlacePlan, ServiceId},
     scenario::model::{Effect, ProcessEffect},
     time::Clock,
-    units::Ratio,
+    units::{ByteSize, Ratio},
 };
 
 /// Processes that can be made deaf to signals.
@@ -24,6 +25,7 @@ struct Double {
     states: Mutex<HashMap<ServiceId, ProcessState>>,
     deaf: Mutex<bool>,
     heard: Mutex<Vec<&'static str>>,
+    limits: Mutex<ProcessLimits>,
 }
 
 impl Double {
@@ -101,6 +103,12 @@ impl ProcessControl for Double {
         self.deafly("it does not start")
     }
 
+    async fn limit(&self, _: ServiceId, limits: ProcessLimits) -> Result<(), ProcessFailure> {
+        self.deafly("the kernel says otherwise")?;
+        *self.limits.lock().expect("no panic") = limits;
+        Ok(())
+    }
+
     async fn state(&self, service: ServiceId) -> Result<ProcessState, ProcessFailure> {
         let states = self.states();
         Ok(states
@@ -116,6 +124,13 @@ fn on_process(name: &str, effect: ProcessEffect) -> FaultPlan {
     fault(name, PlacePlan::Process(PORTAL), Effect::Process(effect))
 }
 
+fn limit(cpu: Option<f64>, memory: Option<u64>) -> ProcessEffect {
+    ProcessEffect::Limit {
+        cpu: cpu.map(|cpu| Ratio::new(cpu).expect("a share")),
+        memory: memory.map(ByteSize),
+    }
+}
+
 fn planes() -> (Planes, Arc<Double>) {
     let faults = vec![
         on_process("died", ProcessEffect::Kill),
@@ -125,6 +140,8 @@ fn planes() -> (Planes, Arc<Double>) {
         on_process("stopped_too", ProcessEffect::Stop),
         on_process("looping", ProcessEffect::CrashLoop),
         on_process("deployed", ProcessEffect::Restart),
+        on_process("slow", limit(Some(0.5), Some(64_000_000))),
+        on_process("slower", limit(Some(0.2), None)),
     ];
     let plan = plan(Vec::new(), Vec::new(), faults);
     let planes = Planes::bind(Arc::new(plan), Clock::start()).expect("it binds");
@@ -223,6 +240,31 @@ async fn a_process_that_does_not_end_is_released_at_once() {
     *double.deaf.lock().expect("no panic") = false;
     assert!(planes.remove(3).await.expect("removed").verified);
     assert_eq!(double.heard(), ["keep down", "start", "start"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_limits_the_tighter_holds() {
+    let (planes, double) = planes();
+    let seen = || *double.limits.lock().expect("no panic");
+    planes.inject(7, Ratio::ONE).await.expect("injected");
+    planes.inject(8, Ratio::ONE).await.expect("injected");
+    let both = ProcessLimits {
+        cpu: Ratio::new(0.2),
+        memory: Some(ByteSize(64_000_000)),
+    };
+    assert_eq!(seen(), both);
+    // a removal that fails is owed
+    *double.deaf.lock().expect("no panic") = true;
+    planes
+        .remove(7)
+        .await
+        .expect_err("the kernel says otherwise");
+    *double.deaf.lock().expect("no panic") = false;
+    assert!(planes.remove(7).await.expect("removed").verified);
+    assert_eq!((seen().cpu, seen().memory), (Ratio::new(0.2), None));
+    assert!(planes.remove(8).await.expect("removed").verified);
+    assert_eq!(seen(), ProcessLimits::default());
+    assert_eq!(planes.in_force(), []);
 }
 
 #[tokio::test]

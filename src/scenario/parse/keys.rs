@@ -310,6 +310,12 @@ pub(super) const TCP: Table = Table {
     ],
 };
 
+pub(super) const PROCESS: Table = Table {
+    name: "process_limit",
+    what: "a limit of a process",
+    keys: &[may("cpu"), may("memory")],
+};
+
 pub(super) const EXEC: Table = Table {
     name: "exec_effect",
     what: "an exec effect",
@@ -382,6 +388,7 @@ pub(crate) const ALL: &[&Table] = &[
     &HTTP_PATTERN,
     &PERSON,
     &TCP,
+    &PROCESS,
     &EXEC,
     &DNS,
     &MEASURE,

@@ -4,7 +4,7 @@ use super::keys::FLAP;
 use crate::{
     diagnostic::Spanned,
     document::{Fields, Mistakes, Node},
-    scenario::model::{Effect, Flap, ProcessEffect, Shape},
+    scenario::model::{Effect, Flap, Shape},
     time::Story,
     units::{Ratio, parse_span},
 };
@@ -26,14 +26,19 @@ pub(super) fn shape(
     };
     let flap = fields.get("flap").and_then(|node| flap(node, mistakes));
     if let (Some((key, node)), Some(flap)) = (fields.entry("flap"), &flap) {
-        if effect == Some(&Effect::Process(ProcessEffect::Kill)) {
+        if let Some(Effect::Process(effect)) = effect
+            && effect.is_instant()
+        {
+            let word = effect.word();
             mistakes
                 .error(
                     key.place,
-                    "a `kill` is an instant: it cannot come and go",
+                    format!("a `{word}` is an instant: it cannot come and go"),
                     "leave this out",
                 )
-                .hint = Some("use `process: pause`, or several kills".to_owned());
+                .hint = Some(format!(
+                "use `process: pause`, or several faults that {word}"
+            ));
         }
         if let Some(length) = shortest
             && flap.within >= length

@@ -1,9 +1,13 @@
 //! What happens to launched processes.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use crate::units::{ByteSize, Ratio};
+
 /// What happens to a launched process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProcessEffect {
     /// SIGKILL to its group. Its supervisor starts it again, as in production.
@@ -16,6 +20,13 @@ pub enum ProcessEffect {
     Restart,
     /// SIGKILL to its group, and again each time that it has become ready, until the end.
     CrashLoop,
+    /// It gets less of the machine, by a control group.
+    Limit {
+        /// So much of one processor.
+        cpu: Option<Ratio>,
+        /// So much memory.
+        memory: Option<ByteSize>,
+    },
 }
 
 impl ProcessEffect {
@@ -28,6 +39,7 @@ impl ProcessEffect {
             Self::Stop => "stop",
             Self::Restart => "restart",
             Self::CrashLoop => "crash_loop",
+            Self::Limit { .. } => "limit",
         }
     }
 
@@ -36,7 +48,7 @@ impl ProcessEffect {
     pub const fn is_instant(self) -> bool {
         match self {
             Self::Kill | Self::Restart => true,
-            Self::Pause | Self::Stop | Self::CrashLoop => false,
+            Self::Pause | Self::Stop | Self::CrashLoop | Self::Limit { .. } => false,
         }
     }
 
@@ -46,7 +58,29 @@ impl ProcessEffect {
         match self {
             Self::Restart | Self::CrashLoop => true,
             // a killed process that stays down is a fault too, and a stopped one is started by us
-            Self::Kill | Self::Pause | Self::Stop => false,
+            Self::Kill | Self::Pause | Self::Stop | Self::Limit { .. } => false,
         }
+    }
+
+    /// Whether it takes the process away, so that what follows is no doing of the target's.
+    #[must_use]
+    pub const fn takes_away(self) -> bool {
+        match self {
+            Self::Kill | Self::Restart | Self::Pause | Self::Stop | Self::CrashLoop => true,
+            Self::Limit { .. } => false,
+        }
+    }
+}
+
+/// The word, or what is left to the process: `cpu 20%, memory 64MB`.
+impl fmt::Display for ProcessEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Limit { cpu, memory } = self else {
+            return f.write_str(self.word());
+        };
+        let cpu = cpu.map(|cpu| format!("cpu {cpu}"));
+        let memory = memory.map(|memory| format!("memory {memory}"));
+        let both: Vec<String> = cpu.into_iter().chain(memory).collect();
+        f.write_str(&both.join(", "))
     }
 }

@@ -2,12 +2,21 @@
 
 use crate::{
     diagnostic::Spanned,
-    document::{Mistakes, Node},
-    scenario::model::ProcessEffect,
+    document::{Fields, Mistakes, Node},
+    scenario::{model::ProcessEffect, parse::keys::PROCESS},
+    units::{ByteSize, Ratio},
 };
 
-/// One of its words.
+/// A process gets at least so much of a processor: the kernel's shortest quota.
+const LEAST_CPU: f64 = 0.01;
+/// And so much memory: less, and nothing can even be started.
+const LEAST_MEMORY: ByteSize = ByteSize(1_000_000);
+
+/// One of its words, or a mapping of limits.
 pub(super) fn effect(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<ProcessEffect> {
+    if matches!(node.value, Node::Map(_)) {
+        return limits(node, mistakes);
+    }
     let words = [
         ProcessEffect::Kill,
         ProcessEffect::Pause,
@@ -17,4 +26,26 @@ pub(super) fn effect(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Pr
     ]
     .map(|effect| (effect.word(), effect));
     mistakes.choice(node, "a process effect", &words)
+}
+
+fn limits(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<ProcessEffect> {
+    let fields = Fields::open(node, &PROCESS, mistakes)?;
+    let cpu = fields.get("cpu").and_then(|node| {
+        let cpu: Ratio = mistakes.ratio(node)?;
+        if cpu.get() < LEAST_CPU {
+            mistakes.expected(node, "at least 1% of a processor");
+        }
+        Some(cpu)
+    });
+    let memory = fields.get("memory").and_then(|node| {
+        let memory = mistakes.byte_size(node)?;
+        if memory < LEAST_MEMORY {
+            mistakes.expected(node, &format!("at least {LEAST_MEMORY}"));
+        }
+        Some(memory)
+    });
+    if !fields.has("cpu") && !fields.has("memory") {
+        mistakes.expected(node, "`cpu`, `memory`, or both");
+    }
+    Some(ProcessEffect::Limit { cpu, memory })
 }

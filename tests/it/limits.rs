@@ -1,0 +1,214 @@
+//! Limits of processor and memory for a launched process, with real control groups.
+//!
+//! Where the machine allows none, `brownout` has to say so before it starts anything; then that is what is
+//! tested.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+};
+
+use brownout::guardian::{ControlGroup, Controller, FILE_NAME, leftovers};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Bench, eventually, expect_exit, free_address};
+
+fn case() -> Bench {
+    let bench = Bench::new();
+    let at = free_address();
+    bench.write(
+        "target.yaml",
+        &format!(
+            r#"
+brownout: 1
+target: gateway
+environment: test
+services: {{sms: {{url: "http://{at}", health: GET /healthz}}}}
+launch: {{sms: {{command: [brownout, stage, cowin-sms, --listen, "{at}"], ready: GET /healthz}}}}
+"#
+        ),
+    );
+    bench.write(
+        "limits.yaml",
+        r#"
+brownout: 1
+scenario: limits
+target: target.yaml
+phases: [{calm: 1s}, {squeezed: 2s}, {after: 1s}]
+measure: {baseline: optional, observe: 200ms, hold: 200ms, min_samples: 5}
+load: {visitors: {journey: look, arrivals: 20/s, client: {timeout: 1s}}}
+journeys: {look: [{step: look, get: "sms:/healthz"}]}
+faults:
+  slow: {at: process sms, from: squeezed, for: 2s, process: {cpu: 20%, memory: 64MB}}
+  slower: {at: process sms, from: squeezed, for: 1s, process: {cpu: 5%}}
+"#,
+    );
+    bench
+}
+
+/// Whether this machine has control groups for us.
+fn allowed() -> bool {
+    [Controller::Cpu, Controller::Memory]
+        .iter()
+        .all(|controller| ControlGroup::plan(*controller, "brownout-test").is_ok())
+}
+
+/// The control groups of a run, as its journal names them.
+fn groups(bench: &Bench) -> Vec<PathBuf> {
+    let reports = fs::read_dir(bench.path("reports")).into_iter().flatten();
+    let journals = reports.flatten().map(|entry| entry.path().join(FILE_NAME));
+    let texts = journals.filter_map(|path| fs::read_to_string(path).ok());
+    let lines = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+    lines
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok())
+        .filter_map(|line| {
+            let group = &line["doing"]["undo"]["control_group"]["folder"];
+            group.as_str().map(PathBuf::from)
+        })
+        .collect()
+}
+
+fn limit(group: &Path) -> Option<String> {
+    let files = [
+        "cpu.max",
+        "cpu.cfs_quota_us",
+        "memory.max",
+        "memory.limit_in_bytes",
+    ];
+    let mut texts = files
+        .iter()
+        .map(|file| fs::read_to_string(group.join(file)));
+    texts
+        .find_map(Result::ok)
+        .map(|text| text.trim().to_owned())
+}
+
+struct Running(Child);
+
+impl Running {
+    fn start(bench: &Bench) -> Self {
+        let mut command = bench.brownout(&["run", "limits.yaml", "--live", "plain"]);
+        let talk = fs::File::create(bench.path("talk")).expect("created");
+        command.stdout(Stdio::null()).stderr(talk);
+        Self(command.spawn().expect("starts"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until a group says that.
+fn until_limited(bench: &Bench, said: &str) {
+    eventually(said, || {
+        let limits: Vec<_> = groups(bench).iter().filter_map(|g| limit(g)).collect();
+        limits
+            .iter()
+            .any(|limit| limit.starts_with(said))
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_process_is_held_to_its_limits_and_let_go() {
+    let bench = case();
+    if !allowed() {
+        let output = bench.output(&["run", "limits.yaml", "--live", "plain"]);
+        expect_exit(&output, 2);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            said.contains("a fault limits cpu") && said.contains("--here"),
+            "{said}"
+        );
+        assert!(!bench.path("reports").exists());
+        return;
+    }
+    let mut running = Running::start(&bench);
+    // of two limits the tighter holds; then the other is left
+    until_limited(&bench, "5000");
+    until_limited(&bench, "20000");
+    let (memory, procs): (Vec<String>, Vec<String>) = groups(&bench)
+        .iter()
+        .filter_map(|group| {
+            let procs = fs::read_to_string(group.join("cgroup.procs")).ok()?;
+            Some((limit(group)?, procs))
+        })
+        .unzip();
+    assert!(
+        procs.iter().all(|procs| procs.lines().count() == 1),
+        "{procs:?}"
+    );
+    let pages = |limit: &String| {
+        limit
+            .parse()
+            .is_ok_and(|n: u64| n.abs_diff(64_000_000) < 65_536)
+    };
+    assert!(memory.iter().any(pages), "{memory:?}");
+    let status = running.0.wait().expect("ends");
+    let talk = fs::read_to_string(bench.path("talk")).unwrap_or_default();
+    assert_eq!(status.code(), Some(0), "{talk}");
+    let report = bench.report();
+    for fault in report["faults"].as_array().expect("faults") {
+        assert_eq!(fault["verified"], true, "{fault:#}");
+    }
+    let made = groups(&bench);
+    assert_eq!(made.len(), 2);
+    assert!(made.iter().all(|group| !group.exists()), "{made:?}");
+    assert!(
+        leftovers(&bench.run_folder().join(FILE_NAME))
+            .expect("reads")
+            .owed
+            .is_empty()
+    );
+}
+
+#[test]
+fn no_control_group_outlives_its_run() {
+    if !allowed() {
+        return;
+    }
+    // brownout is killed: its guardian takes them away
+    let bench = case();
+    let mut running = Running::start(&bench);
+    until_limited(&bench, "5000");
+    running.0.kill().expect("killed");
+    let gone = || {
+        groups(&bench)
+            .iter()
+            .all(|group| !group.exists())
+            .then_some(())
+    };
+    eventually("the groups are gone", gone);
+
+    // both are killed: `heal` does
+    let bench = case();
+    let mut running = Running::start(&bench);
+    until_limited(&bench, "5000");
+    let journal = bench.run_folder().join(FILE_NAME);
+    let guardian = leftovers(&journal)
+        .expect("reads")
+        .origin
+        .expect("it began")
+        .guardian
+        .0;
+    let signal = |pid: u32, signal| {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process id"), signal).expect("sent");
+    };
+    signal(running.0.id(), Signal::STOP);
+    signal(guardian, Signal::KILL);
+    running.0.kill().expect("killed");
+    running.0.wait().expect("reaped");
+    assert!(groups(&bench).iter().all(|group| group.exists()));
+    let output = bench.output(&["heal", "latest", "--yes"]);
+    expect_exit(&output, 0);
+    let groups = groups(&bench);
+    assert!(
+        groups.len() == 2 && groups.iter().all(|group| !group.exists()),
+        "{groups:?}"
+    );
+}
