@@ -241,7 +241,8 @@ pub(crate) fn json_stays_json(body: &Value, value: &str) {
     assert_eq!(shape(&back), shape(body));
 }
 
-/// A value without its texts, which templates change.
+/// A value without its texts, which templates change, and its numbers, which are written as they are
+/// but which serde_json reads back only nearly.
 #[cfg(fuzzing)]
 fn shape(value: &Value) -> Value {
     match value {
@@ -253,7 +254,8 @@ fn shape(value: &Value) -> Value {
                 .map(|(name, field)| (name.clone(), shape(field)));
             Value::Object(fields.collect())
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        Value::Number(_) => Value::from("number"),
+        Value::Null | Value::Bool(_) => value.clone(),
     }
 }
 

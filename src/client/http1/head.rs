@@ -46,7 +46,8 @@ struct Fields {
     length: Option<Result<u64, Malformed>>,
     /// Whether the last transfer coding is `chunked`, if there is any.
     chunked: Option<bool>,
-    chunked_twice: bool,
+    /// `chunked` twice, or an empty member of the list, which some take for a last coding.
+    doubtful_coding: bool,
     close: bool,
     keep_alive: bool,
     injected: Injected,
@@ -132,9 +133,10 @@ impl Fields {
                 self.injected = Injected::Met;
             }
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
-                for coding in list(value) {
+                for coding in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
                     let chunked = coding.eq_ignore_ascii_case(b"chunked");
-                    self.chunked_twice |= chunked && self.chunked == Some(true);
+                    let twice = chunked && self.chunked == Some(true);
+                    self.doubtful_coding |= twice || coding.is_empty();
                     self.chunked = Some(chunked);
                 }
             }
@@ -148,7 +150,7 @@ impl Fields {
             return Ok(Framing::Empty);
         }
         match (self.chunked, self.length) {
-            (Some(_), _) if minor == 0 || self.chunked_twice => Err(Malformed::TransferEncoding),
+            (Some(_), _) if minor == 0 || self.doubtful_coding => Err(Malformed::TransferEncoding),
             (Some(_), Some(_)) => Err(Malformed::TwoLengths),
             (Some(true), None) => Ok(Framing::Chunked),
             (Some(false), None) | (None, None) => Ok(Framing::Close),

@@ -83,7 +83,7 @@ pub(super) fn is_meant(bytes: &[u8]) -> bool {
     match decoder.feed(bytes) {
         // Who sees both lengths may take either: hyper takes the chunks, another the number.
         Err(Malformed::TwoLengths) => true,
-        // `chunked` twice, which hyper takes for once
+        // `chunked` twice, which hyper takes for once; an empty member, which it takes for no `chunked`
         Err(Malformed::TransferEncoding) => true,
         // hyper hands out 101 as an answer; we asked for no other protocol
         Err(Malformed::Upgrade) => true,

@@ -33,7 +33,8 @@ enum Malformed {
     Interim,
     /// A Content-Length that is no number, or several that differ (RFC 9112 section 6.3).
     ContentLength,
-    /// A Transfer-Encoding in HTTP/1.0, or one with `chunked` twice (RFC 9112 sections 6.1, 7.1).
+    /// A Transfer-Encoding in HTTP/1.0, or one with `chunked` twice (RFC 9112 sections 6.1, 7.1), or
+    /// with an empty member: who skips it reads chunks, and who does not reads up to the end.
     TransferEncoding,
     /// Both of them: a sign of smuggling (RFC 9112 section 6.3).
     TwoLengths,

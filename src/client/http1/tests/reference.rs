@@ -37,6 +37,10 @@ fn the_differences_that_are_meant() {
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
             Some((200, "")),
         ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked,\r\n\r\n0\r\n\r\n",
+            Some((200, "0\r\n\r\n")),
+        ),
         ("HTTP/1.1 101 Go\r\nupgrade: x\r\n\r\n", Some((101, ""))),
         ("\r\nHTTP/1.1 200 OK\r\n\r\nok", Some((200, "ok"))),
         (
