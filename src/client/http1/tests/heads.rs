@@ -45,7 +45,7 @@ fn a_head_says_where_the_body_ends_and_whether_the_connection_goes_on() {
             (200, Chunked, true),
         ),
         (
-            "1.1 200 OK\r\ntransfer-encoding: gzip\r\nTransfer-Encoding: , Chunked",
+            "1.1 200 OK\r\ntransfer-encoding: gzip\r\nTransfer-Encoding: Chunked",
             (200, Chunked, true),
         ),
         (
