@@ -33,10 +33,7 @@ use super::{
     wire::{Watched, Wire},
 };
 use crate::{
-    fault::{
-        board::{Board, Posted},
-        tcp::Fate,
-    },
+    fault::{board::Board, tcp::Fate},
     guard::Guard,
     marks::{Marks, Touch},
 };
@@ -216,7 +213,8 @@ impl Proxy {
                 if let Some(id) = id {
                     self.marks.note(id, Touch::Ended);
                 }
-                if ending == Ending::Reset {
+                // a stream of HTTP/2 is always reset, and leaves the others alone
+                if ending == Ending::Reset && matches!(visit.way, Way::Http1(_)) {
                     visit.fate.reset();
                 }
                 return Err(Hangup::Fault);
@@ -264,13 +262,25 @@ impl Proxy {
 
     /// Keeps a request for as long as rules want it; which faults did, and what happens then.
     async fn hold(&self, request: &mut Request<Asking>, id: Option<&str>, visit: &Visit) -> Held {
-        let posted = self.rules.snapshot();
-        if posted.is_empty() {
-            return Held::free();
-        }
         let arrived = Instant::now();
-        let mut met = met(&posted, request, id, visit, arrived).await;
-        drop(posted);
+        let wants_body = {
+            let posted = self.rules.snapshot();
+            if posted.is_empty() {
+                return Held::free();
+            }
+            let seen = seen(request, id, visit);
+            posted.iter().any(|rule| rule.wants_body(&seen))
+        };
+        // nobody holds a rule meanwhile: the client may take its time
+        let json = match wants_body {
+            true => request.body_mut().look().await,
+            false => None,
+        };
+        let mut met = {
+            let mut seen = seen(request, id, visit);
+            seen.json = json.as_ref();
+            meet(&self.rules.snapshot(), &seen, arrived)
+        };
         if met.is_empty() {
             return Held::free();
         }
@@ -337,25 +347,6 @@ fn seen<'a>(request: &'a Request<Asking>, id: Option<&'a str>, visit: &Visit) ->
         from: visit.from,
         id,
     }
-}
-
-/// The rules that a request meets. Its body is looked into only when that decides.
-async fn met(
-    posted: &Posted<Rule>,
-    request: &mut Request<Asking>,
-    id: Option<&str>,
-    visit: &Visit,
-    now: Instant,
-) -> Vec<super::rules::Met> {
-    let asked = seen(request, id, visit);
-    let json = if posted.iter().any(|rule| rule.wants_body(&asked)) {
-        request.body_mut().look().await
-    } else {
-        None
-    };
-    let mut seen = seen(request, id, visit);
-    seen.json = json.as_ref();
-    meet(posted, &seen, now)
 }
 
 /// Each fault is named once; a name that no header can bear (none is) would go unnamed.
