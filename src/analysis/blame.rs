@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{timeline::FaultTimes, world::World};
+use super::{stats::Counts, timeline::FaultTimes, world::World};
 use crate::{
-    plan::{FaultPlan, PlacePlan},
+    plan::{FaultPlan, Origin, PlacePlan, Series},
     scenario::model::Effect,
 };
 
@@ -25,8 +25,6 @@ pub(crate) fn during(world: &World<'_>, fault: &FaultPlan, times: &FaultTimes) -
         return None;
     };
     let link = world.plan.links.get(*link).filter(|link| link.visitors)?;
-    let service = world.plan.services.get(usize::from(link.to.0))?;
-    let judged = world.places.get(&service.name)?;
     let end = world.timeline.end;
     let bins: BTreeSet<usize> = times
         .spells
@@ -37,10 +35,15 @@ pub(crate) fn during(world: &World<'_>, fault: &FaultPlan, times: &FaultTimes) -
         failures: 0,
         injected: 0,
     };
-    let bins = bins.iter().filter_map(|bin| judged.samples.bins.get(*bin));
-    for bin in bins.filter(|bin| !bin.probe) {
-        blame.failures += bin.counts.bad();
-        blame.injected += bin.counts.injected_bad;
+    // counted, not judged: the last bins of a run that was stopped are in it
+    for ((bin, id), cell) in &world.record.cells {
+        let series = world.plan.series.get(usize::from(id.0));
+        let wanted = |series: &Series| series.service == link.to && series.origin != Origin::Probe;
+        if series.is_some_and(wanted) && bins.contains(&(*bin as usize)) {
+            let counts = Counts::from(cell);
+            blame.failures += counts.bad();
+            blame.injected += counts.injected_bad;
+        }
     }
     Some(blame)
 }
