@@ -2,7 +2,7 @@
 //! failures were.
 
 use std::{
-    process::{Child, Command},
+    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -121,6 +121,8 @@ fn real_clients_meet_every_effect_and_the_record_knows_whose_doing_it_was() {
     let scenario = bench.write("shop.yaml", SCENARIO);
     let run = bench
         .brownout(&["run", scenario.to_str().expect("utf-8"), "--live", "off"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn();
     let mut run = Running(run.expect("starts"));
     // the link listens before the first fault: here is the answer that will be stale
