@@ -1,5 +1,6 @@
 //! Whose doing it was that a request of our own got no answer: fault proxies note here which ones
-//! they held or ended, and a client that was reset, or gave up waiting, asks.
+//! they held or ended, and a client that was reset, or gave up waiting, asks. Requests go by their id,
+//! questions about names by the address that they came from.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,6 +13,10 @@ use crate::seed::Seed;
 const SHARDS: u64 = 16;
 /// So many marks a shard; the oldest go first. Each is taken by its client within its timeout.
 const MOST: usize = 4_000;
+
+/// How the text begins by which an answer about a name says that a fault made it (RFC 8914); the
+/// fault's name follows.
+pub const FAULT_TEXT: &str = "brownout fault ";
 
 /// What a fault did to a request that got no answer by which it could tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

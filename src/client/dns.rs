@@ -10,8 +10,11 @@ use std::{
 };
 
 use hickory_proto::{
-    op::{Message, Query, ResponseCode},
-    rr::{Name, RData, RecordType},
+    op::{Edns, Message, Query, ResponseCode},
+    rr::{
+        Name, RData, RecordType,
+        rdata::opt::{EdnsCode, EdnsOption},
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadBuf},
@@ -20,13 +23,18 @@ use tokio::{
 };
 
 use super::failure;
-use crate::measure::Outcome;
+use crate::{
+    marks::{FAULT_TEXT, Marks},
+    measure::Outcome,
+};
 
 /// A server that has not answered in this time is passed over for the next; the only one is asked
 /// again.
 const TRY: Duration = Duration::from_secs(1);
 /// Longest answer over UDP that is read.
 const LONGEST: usize = 4096;
+/// What servers are told of it: what passes any network unfragmented (DNS flag day 2020).
+const LARGEST: u16 = 1232;
 /// How long a negative answer without SOA is kept: not at all.
 const NO_SOA: u32 = 0;
 
@@ -43,34 +51,62 @@ pub(super) enum Reply {
     Failed(Outcome),
 }
 
+/// What a server said, and whether a fault of ours is known to have had a part in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) reply: Reply,
+    pub(super) injected: bool,
+}
+
+impl Heard {
+    const fn failed(outcome: Outcome) -> Self {
+        Self {
+            reply: Reply::Failed(outcome),
+            injected: false,
+        }
+    }
+}
+
 /// Asks `servers` for the addresses of `name` of one family. `id` should be unpredictable.
 ///
 /// Each is asked in its turn, and the first that knows decides, were its answer late. One that
 /// fails (SERVFAIL, REFUSED) is passed over as well; when every server was asked and some have
 /// failed, the last failure is the answer. The silent ones are asked again until the deadline.
+///
+/// An answer that a fault made says so itself (RFC 8914); of silence the `marks` tell.
 pub(super) async fn ask(
     servers: &[SocketAddr],
     name: &Name,
     family: RecordType,
     id: u16,
     deadline: Instant,
-) -> Reply {
+    marks: &Marks,
+) -> Heard {
     let mut question = Message::query();
     question.metadata.id = id;
     question.metadata.recursion_desired = true;
     question.add_query(Query::query(name.clone(), family));
+    let mut edns = Edns::new();
+    edns.set_max_payload(LARGEST).set_version(0);
+    question.edns = Some(edns);
     let Ok(bytes) = question.to_vec() else {
-        return Reply::Failed(Outcome::DnsOther);
+        return Heard::failed(Outcome::DnsOther);
     };
+    let mut sockets: Vec<Option<UdpSocket>> = servers.iter().map(|_| None).collect();
     let asking = Asking {
         servers,
         question: &question,
         bytes: &bytes,
         family,
     };
-    match timeout_at(deadline, asking.in_turn()).await {
-        Ok(reply) => reply,
-        Err(_) => Reply::Failed(Outcome::DnsTimeout),
+    if let Ok(heard) = timeout_at(deadline, asking.in_turn(&mut sockets)).await {
+        return heard;
+    }
+    // a fault proxy notes the address of whom it keeps waiting
+    let mut from = sockets.iter().flatten().filter_map(|s| s.local_addr().ok());
+    Heard {
+        reply: Reply::Failed(Outcome::DnsTimeout),
+        injected: from.any(|from| marks.take(&from.to_string()).is_some()),
     }
 }
 
@@ -83,20 +119,19 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn in_turn(&self) -> Reply {
-        let mut sockets: Vec<Option<UdpSocket>> = self.servers.iter().map(|_| None).collect();
+    async fn in_turn(&self, sockets: &mut [Option<UdpSocket>]) -> Heard {
         loop {
             let mut failed = None;
             for (turn, server) in self.servers.iter().enumerate() {
                 let heard = match send(&mut sockets[turn], *server, self.bytes).await {
-                    Ok(()) => timeout(TRY, self.hear(&sockets)).await.ok(),
+                    Ok(()) => timeout(TRY, self.hear(sockets)).await.ok(),
                     Err(error) => Some((turn, Err(error))),
                 };
                 // silence: an answer that comes late is still heard in the turn of the others
                 let Some((from, heard)) = heard else { continue };
                 match self.judge(from, heard).await {
-                    Some(Reply::Failed(outcome)) => failed = Some(Reply::Failed(outcome)),
-                    Some(reply) => return reply,
+                    Some(heard) if matches!(heard.reply, Reply::Failed(_)) => failed = Some(heard),
+                    Some(heard) => return heard,
                     None => {}
                 }
                 // what it says later is of no interest
@@ -135,7 +170,7 @@ impl Asking<'_> {
 
     /// What an answer says; `None` when it was cut and nothing came over TCP while another server
     /// may be asked.
-    async fn judge(&self, from: usize, heard: io::Result<Message>) -> Option<Reply> {
+    async fn judge(&self, from: usize, heard: io::Result<Message>) -> Option<Heard> {
         let heard = match heard {
             Ok(answer) if answer.metadata.truncation => {
                 let over_tcp = over_tcp(self.servers[from], self.bytes, self.question);
@@ -148,9 +183,12 @@ impl Asking<'_> {
             heard => heard,
         };
         Some(match heard {
-            Ok(answer) => read(&answer, self.family),
+            Ok(answer) => Heard {
+                reply: read(&answer, self.family),
+                injected: names_a_fault(&answer),
+            },
             Err(error) => {
-                Reply::Failed(failure::of_exhaustion(&error).unwrap_or(Outcome::DnsOther))
+                Heard::failed(failure::of_exhaustion(&error).unwrap_or(Outcome::DnsOther))
             }
         })
     }
@@ -190,6 +228,16 @@ fn parse(bytes: &[u8], question: &Message) -> Option<Message> {
     let same = answer.metadata.id == question.metadata.id
         && (answer.queries.is_empty() || answer.queries == question.queries);
     same.then_some(answer)
+}
+
+/// Whether an extended error of the answer names a fault of ours.
+fn names_a_fault(answer: &Message) -> bool {
+    const EXTENDED_ERROR: u16 = 15;
+    let edns = answer.edns.as_ref();
+    let option = edns.and_then(|edns| edns.option(EdnsCode::Unknown(EXTENDED_ERROR)));
+    // behind the code stands the text
+    matches!(option, Some(EdnsOption::Unknown(EXTENDED_ERROR, data))
+        if data.get(2..).is_some_and(|text| text.starts_with(FAULT_TEXT.as_bytes())))
 }
 
 fn read(answer: &Message, family: RecordType) -> Reply {

@@ -19,6 +19,7 @@ use crate::{
     marks::Marks,
     measure::Outcome,
     plan::{Plan, Protocol, ServiceId, ServicePlan},
+    scenario::model::{DnsEffect, Effect},
     seed::Seed,
 };
 
@@ -49,6 +50,8 @@ pub struct Network {
     guard: Guard,
     endpoints: Vec<Endpoint>,
     dns: Vec<SocketAddr>,
+    /// Addresses that faults answer and where nobody lives, so that nobody is dialled there.
+    nowhere: Vec<IpAddr>,
     seed: Seed,
     blocked: OnceLock<String>,
     pub(super) sources: Sources,
@@ -65,11 +68,56 @@ pub(super) struct Endpoint {
     port: u16,
     at: Option<SocketAddr>,
     in_zone: bool,
+    /// What our zone says of it, if it does.
+    known: Vec<IpAddr>,
     link: Option<SocketAddr>,
     pub(super) tls: Option<Tls>,
     pub(super) protocol: Protocol,
     /// The header lines of all requests to it.
     pub(super) constant: Constant,
+}
+
+/// Where a visitor dials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Way {
+    pub(super) addr: SocketAddr,
+    /// A fault of ours led astray: what comes of it is its doing.
+    pub(super) injected: bool,
+}
+
+/// Why nobody was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lost {
+    pub(super) outcome: Outcome,
+    /// It was a fault of ours.
+    pub(super) injected: bool,
+}
+
+/// Who is asked about a name.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    resolver: &'a VirtualResolver,
+    upstream: &'a Upstream,
+    deadline: Instant,
+    marks: &'a Marks,
+}
+
+impl Way {
+    const fn to(addr: SocketAddr) -> Self {
+        Self {
+            addr,
+            injected: false,
+        }
+    }
+}
+
+impl From<Outcome> for Lost {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            injected: false,
+        }
+    }
 }
 
 impl Network {
@@ -84,7 +132,11 @@ impl Network {
             .enumerate()
             .map(|(index, service)| {
                 let link = wiring.visitors.get(index).copied().flatten();
-                Endpoint::new(service, link).map_err(|why| NetworkError {
+                let host = service.host.trim_end_matches('.');
+                let mut records = plan.zones.iter().flat_map(|zone| &zone.records);
+                let known = records.find(|(name, _)| name.eq_ignore_ascii_case(host));
+                let known = known.map_or(&[][..], |(_, addresses)| addresses);
+                Endpoint::new(service, link, known).map_err(|why| NetworkError {
                     service: service.name.clone(),
                     why,
                 })
@@ -94,6 +146,7 @@ impl Network {
             guard: plan.guard.clone(),
             endpoints,
             dns: wiring.dns,
+            nowhere: nowhere(plan),
             seed: plan.seed,
             blocked: OnceLock::new(),
             sources: Sources::default(),
@@ -144,11 +197,31 @@ impl Network {
         resolver: &VirtualResolver,
         upstream: &Upstream,
         deadline: Instant,
-    ) -> Result<SocketAddr, Outcome> {
+    ) -> Result<Way, Lost> {
         let endpoint = self.endpoint(service);
-        let real = endpoint.real_address(resolver, upstream, deadline).await?;
-        self.allow(real)?;
-        Ok(endpoint.link.unwrap_or(real))
+        let asking = Asking {
+            resolver,
+            upstream,
+            deadline,
+            marks: &self.marks,
+        };
+        let real = endpoint.real_address(asking).await?;
+        // a wrong answer leads past the link, to wherever it leads
+        let astray = endpoint.is_astray(real.addr.ip());
+        let injected = real.injected && astray;
+        if astray && self.nowhere.contains(&real.addr.ip()) {
+            // nobody lives there, so nobody would answer; and the guard is not asked in earnest
+            tokio::time::sleep_until(deadline).await;
+            return Err(Lost {
+                outcome: Outcome::TimeoutConnect,
+                injected,
+            });
+        }
+        self.allow(real.addr)?;
+        Ok(Way {
+            addr: endpoint.link.filter(|_| !astray).unwrap_or(real.addr),
+            injected,
+        })
     }
 
     /// Where the service really is, past any link of ours: for readiness.
@@ -162,7 +235,16 @@ impl Network {
         let endpoint = self.endpoint(service);
         let real = match endpoint.at {
             Some(at) => at,
-            None => endpoint.real_address(resolver, upstream, deadline).await?,
+            None => {
+                let asking = Asking {
+                    resolver,
+                    upstream,
+                    deadline,
+                    marks: &self.marks,
+                };
+                let found = endpoint.real_address(asking).await;
+                found.map_err(|lost| lost.outcome)?.addr
+            }
         };
         self.allow(real)?;
         Ok(real)
@@ -178,8 +260,21 @@ impl Network {
     }
 }
 
+fn nowhere(plan: &Plan) -> Vec<IpAddr> {
+    let effects = plan.faults.iter().filter_map(|fault| match &fault.effect {
+        Effect::Dns(effect) => Some(effect),
+        _ => None,
+    });
+    let addresses = effects.flat_map(DnsEffect::addresses).copied();
+    addresses.filter(|ip| !plan.guard.allows(*ip)).collect()
+}
+
 impl Endpoint {
-    fn new(service: &ServicePlan, link: Option<SocketAddr>) -> Result<Self, String> {
+    fn new(
+        service: &ServicePlan,
+        link: Option<SocketAddr>,
+        known: &[IpAddr],
+    ) -> Result<Self, String> {
         let host = service.host.trim_end_matches('.').to_ascii_lowercase();
         let literal: Option<IpAddr> = match host.as_str() {
             // never a question to a name server (RFC 6761 section 6.3)
@@ -212,6 +307,7 @@ impl Endpoint {
             port: service.port,
             at: service.at,
             in_zone: service.in_zone,
+            known: known.to_vec(),
             link,
             tls: Tls::new(service)?,
             protocol: service.protocol,
@@ -227,23 +323,36 @@ impl Endpoint {
     /// The address by name or by `at`: a name in a zone of ours always resolves (and `at` then
     /// gives the port), `at` alone stands for the address, anything else is resolved unless it is
     /// an address already.
-    async fn real_address(
-        &self,
-        resolver: &VirtualResolver,
-        upstream: &Upstream,
-        deadline: Instant,
-    ) -> Result<SocketAddr, Outcome> {
+    async fn real_address(&self, asking: Asking<'_>) -> Result<Way, Lost> {
+        let resolved = async |port| {
+            let Asking {
+                resolver,
+                upstream,
+                deadline,
+                marks,
+            } = asking;
+            let found = resolver
+                .resolve(&self.host, upstream, deadline, marks)
+                .await;
+            let injected = found.injected;
+            match found.answer {
+                Ok(ip) => Ok(Way {
+                    addr: SocketAddr::new(ip, port),
+                    injected,
+                }),
+                Err(outcome) => Err(Lost { outcome, injected }),
+            }
+        };
         match (self.at, self.literal) {
-            (at, _) if self.in_zone => {
-                let ip = resolver.resolve(&self.host, upstream, deadline).await?;
-                Ok(SocketAddr::new(ip, at.map_or(self.port, |at| at.port())))
-            }
-            (Some(at), _) => Ok(at),
-            (None, Some(ip)) => Ok(SocketAddr::new(ip, self.port)),
-            (None, None) => {
-                let ip = resolver.resolve(&self.host, upstream, deadline).await?;
-                Ok(SocketAddr::new(ip, self.port))
-            }
+            (at, _) if self.in_zone => resolved(at.map_or(self.port, |at| at.port())).await,
+            (Some(at), _) => Ok(Way::to(at)),
+            (None, Some(ip)) => Ok(Way::to(SocketAddr::new(ip, self.port))),
+            (None, None) => resolved(self.port).await,
         }
+    }
+
+    /// Whether an address is none of those that our zone gives the name.
+    fn is_astray(&self, ip: IpAddr) -> bool {
+        self.in_zone && !self.known.is_empty() && !self.known.contains(&ip)
     }
 }

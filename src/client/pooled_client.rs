@@ -13,7 +13,7 @@ use super::{
     exchange::{Call, Client, Exchange},
     http1::is_target,
     http2,
-    network::Network,
+    network::{Lost, Network},
     resolver::{Upstream, VirtualResolver},
     slots::{Connections, Grant, Held, Slots},
     streams::Sharing,
@@ -174,16 +174,19 @@ impl PooledClient {
         session: &Session,
         call: &Call<'_>,
         begun: Instant,
-    ) -> Result<Conn, Outcome> {
+    ) -> Result<Conn, Lost> {
         let deadline = call.deadline.min(begun + call.connect_timeout);
         let members = &self.members[usize::from(session.population)];
         let resolver = &members.resolvers[session.resolver];
-        let addr = self
+        let way = self
             .network
             .visitors_address(call.service, resolver, &self.upstream, deadline)
             .await?;
-        let conn = dial::open(&self.network, call.service, addr, deadline).await;
-        conn.map_err(|broken| broken.outcome)
+        let conn = dial::open(&self.network, call.service, way.addr, deadline).await;
+        conn.map_err(|broken| Lost {
+            outcome: broken.outcome,
+            injected: way.injected,
+        })
     }
 
     async fn connect_shared(
@@ -191,10 +194,10 @@ impl PooledClient {
         session: &Session,
         call: &Call<'_>,
         begun: Instant,
-    ) -> Result<http2::Conn, Outcome> {
+    ) -> Result<http2::Conn, Lost> {
         match self.connect(session, call, begun).await? {
             Conn::Http2(conn) => Ok(conn),
-            Conn::Http1(_) => Err(Outcome::Protocol),
+            Conn::Http1(_) => Err(Outcome::Protocol.into()),
         }
     }
 
@@ -244,7 +247,7 @@ impl PooledClient {
             let open = async { Box::pin(self.connect_shared(session, call, sent)).await };
             let conn = match stream.opened(open, call.deadline).await {
                 Ok(conn) => conn,
-                Err(outcome) => return failed(Some(sent), outcome),
+                Err(lost) => return lost_on_the_way(sent, lost),
             };
             match conn.exchange(endpoint, call, Limits::of(call)).await {
                 // the server closed it while it was idle, or refuses more: any client dials again
@@ -321,7 +324,7 @@ impl Client for PooledClient {
                 Some(Grant::Fresh(slot)) => {
                     match Box::pin(self.connect(session, &call, sent)).await {
                         Ok(conn) => (slot.holding(conn), true),
-                        Err(outcome) => return failed(Some(sent), outcome),
+                        Err(lost) => return lost_on_the_way(sent, lost),
                     }
                 }
             };
@@ -346,5 +349,17 @@ fn failed(sent: Option<Instant>, outcome: Outcome) -> Exchange {
         ended: Instant::now(),
         injected: Injected::No,
         result: Err(outcome),
+    }
+}
+
+/// Nobody was reached, perhaps by our own doing.
+fn lost_on_the_way(sent: Instant, lost: Lost) -> Exchange {
+    let injected = match lost.injected {
+        true => Injected::Made,
+        false => Injected::No,
+    };
+    Exchange {
+        injected,
+        ..failed(Some(sent), lost.outcome)
     }
 }

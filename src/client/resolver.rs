@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::dns::{self, Reply};
 use crate::{
+    marks::Marks,
     measure::Outcome,
     scenario::model::DnsCache,
     seed::{Seed, Stream},
@@ -78,13 +79,30 @@ struct Inner {
 
 #[derive(Debug, Clone)]
 struct Entry {
-    answer: Result<IpAddr, Outcome>,
+    found: Found,
     /// `None` = for ever.
     until: Option<Instant>,
 }
 
-/// An answer and how long it may be kept.
-type Fresh = (Result<IpAddr, Outcome>, Duration);
+/// What was found about a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) answer: Result<IpAddr, Outcome>,
+    /// A fault of ours is known to have made that answer.
+    pub(super) injected: bool,
+}
+
+impl From<Result<IpAddr, Outcome>> for Found {
+    fn from(answer: Result<IpAddr, Outcome>) -> Self {
+        Self {
+            answer,
+            injected: false,
+        }
+    }
+}
+
+/// What was found and how long it may be kept.
+type Fresh = (Found, Duration);
 
 impl VirtualResolver {
     /// A resolver with an empty cache, which honours TTLs.
@@ -113,31 +131,32 @@ impl VirtualResolver {
         name: &str,
         upstream: &Upstream,
         deadline: Instant,
-    ) -> Result<IpAddr, Outcome> {
+        marks: &Marks,
+    ) -> Found {
         if let Some(known) = self.cached(name, Instant::now()) {
             return known;
         }
-        let (answer, keep) = match upstream {
-            Upstream::Servers(servers) => self.ask_servers(servers, name, deadline).await,
+        let (found, keep) = match upstream {
+            Upstream::Servers(servers) => self.ask_servers(servers, name, deadline, marks).await,
             Upstream::System(resolver) => ask_system(resolver, name, deadline).await,
             Upstream::Libc => ask_libc(name, deadline).await,
         };
-        self.keep(name, answer, keep);
-        answer
+        self.keep(name, found, keep);
+        found
     }
 
-    fn cached(&self, name: &str, now: Instant) -> Option<Result<IpAddr, Outcome>> {
+    fn cached(&self, name: &str, now: Instant) -> Option<Found> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = inner.cache.get(name)?;
         let fresh = entry.until.is_none_or(|until| now < until);
-        fresh.then_some(entry.answer)
+        fresh.then_some(entry.found)
     }
 
-    fn keep(&self, name: &str, answer: Result<IpAddr, Outcome>, ttl: Duration) {
+    fn keep(&self, name: &str, found: Found, ttl: Duration) {
         let for_ever = match self.caching {
             DnsCache::None => return,
             DnsCache::Ttl => false,
-            DnsCache::Forever => answer.is_ok(),
+            DnsCache::Forever => found.answer.is_ok(),
         };
         if ttl.is_zero() && !for_ever {
             return;
@@ -151,7 +170,7 @@ impl VirtualResolver {
             ttl.mul_f64(self.phase)
         };
         let until = (!for_ever).then(|| now + left);
-        inner.cache.insert(name.to_owned(), Entry { answer, until });
+        inner.cache.insert(name.to_owned(), Entry { found, until });
     }
 
     fn query_id(&self) -> u16 {
@@ -159,24 +178,44 @@ impl VirtualResolver {
         inner.ids.bits() as u16
     }
 
-    async fn ask_servers(&self, servers: &[SocketAddr], name: &str, deadline: Instant) -> Fresh {
+    async fn ask_servers(
+        &self,
+        servers: &[SocketAddr],
+        name: &str,
+        deadline: Instant,
+        marks: &Marks,
+    ) -> Fresh {
         let Ok(mut name) = Name::from_ascii(name) else {
-            return (Err(Outcome::DnsOther), Duration::ZERO);
+            return (Err(Outcome::DnsOther).into(), Duration::ZERO);
         };
         name.set_fqdn(true);
         let mut negative = u32::MAX;
+        let mut denied = false;
         for family in [RecordType::A, RecordType::AAAA] {
-            match dns::ask(servers, &name, family, self.query_id(), deadline).await {
+            let id = self.query_id();
+            let heard = dns::ask(servers, &name, family, id, deadline, marks).await;
+            let found = |answer| Found {
+                answer,
+                injected: heard.injected,
+            };
+            match heard.reply {
                 Reply::Addresses(addresses, ttl) => {
                     let answer = addresses.first().copied().ok_or(Outcome::DnsNoData);
-                    return (answer, seconds(ttl));
+                    return (found(answer), seconds(ttl));
                 }
-                Reply::NoData(ttl) => negative = negative.min(ttl),
-                Reply::NxDomain(ttl) => return (Err(Outcome::DnsNxdomain), seconds(ttl)),
-                Reply::Failed(outcome) => return (Err(outcome), Duration::ZERO),
+                Reply::NoData(ttl) => {
+                    negative = negative.min(ttl);
+                    denied |= heard.injected;
+                }
+                Reply::NxDomain(ttl) => return (found(Err(Outcome::DnsNxdomain)), seconds(ttl)),
+                Reply::Failed(outcome) => return (found(Err(outcome)), Duration::ZERO),
             }
         }
-        (Err(Outcome::DnsNoData), seconds(negative))
+        let found = Found {
+            answer: Err(Outcome::DnsNoData),
+            injected: denied,
+        };
+        (found, seconds(negative))
     }
 }
 
@@ -192,7 +231,7 @@ async fn ask_system(resolver: &TokioResolver, name: &str, deadline: Instant) -> 
         name.to_owned()
     };
     let Ok(found) = timeout_at(deadline, resolver.lookup_ip(asked)).await else {
-        return (Err(Outcome::DnsTimeout), Duration::ZERO);
+        return (Err(Outcome::DnsTimeout).into(), Duration::ZERO);
     };
     match found {
         Ok(found) => {
@@ -200,14 +239,14 @@ async fn ask_system(resolver: &TokioResolver, name: &str, deadline: Instant) -> 
                 .valid_until()
                 .saturating_duration_since(Instant::now().into_std());
             let first = found.iter().find(IpAddr::is_ipv4).or(found.iter().next());
-            (first.ok_or(Outcome::DnsNoData), ttl)
+            (first.ok_or(Outcome::DnsNoData).into(), ttl)
         }
         Err(error) => {
             let ttl = match &error {
                 NetError::Dns(DnsError::NoRecordsFound(none)) => none.negative_ttl.unwrap_or(0),
                 _ => 0,
             };
-            (Err(of_system(&error)), seconds(ttl))
+            (Err(of_system(&error)).into(), seconds(ttl))
         }
     }
 }
@@ -228,7 +267,7 @@ fn of_system(error: &NetError) -> Outcome {
 
 async fn ask_libc(name: &str, deadline: Instant) -> Fresh {
     let Ok(found) = timeout_at(deadline, tokio::net::lookup_host((name, 0))).await else {
-        return (Err(Outcome::DnsTimeout), Duration::ZERO);
+        return (Err(Outcome::DnsTimeout).into(), Duration::ZERO);
     };
     let answer = match found {
         Ok(addresses) => {
@@ -240,7 +279,7 @@ async fn ask_libc(name: &str, deadline: Instant) -> Fresh {
         Err(_) => Err(Outcome::DnsOther),
     };
     // getaddrinfo tells no TTL
-    (answer, Duration::ZERO)
+    (answer.into(), Duration::ZERO)
 }
 
 #[cfg(test)]
@@ -254,17 +293,17 @@ mod tests {
         let ip: IpAddr = [127, 0, 0, 1].into();
         let ttl = Duration::from_secs(100);
         let start = Instant::now();
-        resolver.keep("a.test", Ok(ip), ttl);
+        resolver.keep("a.test", Ok(ip).into(), ttl);
         let part = ttl.mul_f64(phase);
         let just_before = start + part - Duration::from_millis(1);
-        assert_eq!(resolver.cached("a.test", just_before), Some(Ok(ip)));
+        assert_eq!(resolver.cached("a.test", just_before), Some(Ok(ip).into()));
         assert_eq!(resolver.cached("a.test", start + part), None);
 
-        resolver.keep("a.test", Err(Outcome::DnsNxdomain), ttl);
+        resolver.keep("a.test", Err(Outcome::DnsNxdomain).into(), ttl);
         let just_before = start + ttl - Duration::from_millis(1);
         assert_eq!(
             resolver.cached("a.test", just_before),
-            Some(Err(Outcome::DnsNxdomain)),
+            Some(Err(Outcome::DnsNxdomain).into()),
             "negative answers are kept too, and the second for the whole TTL"
         );
         assert_eq!(resolver.cached("a.test", start + ttl), None);
@@ -284,23 +323,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn some_keep_nothing_and_some_for_ever() {
-        let ip = [127, 0, 0, 1].into();
+        let ip = IpAddr::from([127, 0, 0, 1]);
         let ttl = Duration::from_secs(1);
         let year = Instant::now() + Duration::from_secs(365 * 86_400);
         let never = VirtualResolver::caching(Seed(7), DnsCache::None);
-        never.keep("a.test", Ok(ip), ttl);
+        never.keep("a.test", Ok(ip).into(), ttl);
         assert_eq!(never.cached("a.test", Instant::now()), None);
         let ever = VirtualResolver::caching(Seed(7), DnsCache::Forever);
-        ever.keep("a.test", Ok(ip), Duration::ZERO);
-        assert_eq!(ever.cached("a.test", year), Some(Ok(ip)));
-        ever.keep("b.test", Err(Outcome::DnsNxdomain), ttl);
+        ever.keep("a.test", Ok(ip).into(), Duration::ZERO);
+        assert_eq!(ever.cached("a.test", year), Some(Ok(ip).into()));
+        ever.keep("b.test", Err(Outcome::DnsNxdomain).into(), ttl);
         assert_eq!(ever.cached("b.test", year), None, "no address is not kept");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_ttl_of_zero_is_not_kept() {
         let resolver = VirtualResolver::new(Seed(7));
-        resolver.keep("a.test", Ok([127, 0, 0, 1].into()), Duration::ZERO);
+        resolver.keep(
+            "a.test",
+            Ok(IpAddr::from([127, 0, 0, 1])).into(),
+            Duration::ZERO,
+        );
         assert_eq!(resolver.cached("a.test", Instant::now()), None);
     }
 }

@@ -14,6 +14,7 @@ use tokio::{
 
 use super::{
     http2::Conn,
+    network::Lost,
     slots::{Key, Slot, Slots},
 };
 use crate::measure::Outcome;
@@ -45,7 +46,7 @@ pub(super) struct Sharing {
 #[derive(Debug)]
 struct Shared {
     /// The first who needs it opens it, the others wait for that. Nobody tries a second time.
-    opened: OnceCell<Result<Conn, Outcome>>,
+    opened: OnceCell<Result<Conn, Lost>>,
     streams: Cell<u32>,
     begun: Instant,
     requests: Cell<u32>,
@@ -150,14 +151,14 @@ impl Stream {
     /// outcome of all who wait for it.
     pub(super) async fn opened(
         &self,
-        open: impl Future<Output = Result<Conn, Outcome>>,
+        open: impl Future<Output = Result<Conn, Lost>>,
         deadline: Instant,
-    ) -> Result<&Conn, Outcome> {
+    ) -> Result<&Conn, Lost> {
         let opened = self.shared.opened.get_or_init(|| open);
         match timeout_at(deadline, opened).await {
             Ok(Ok(conn)) => Ok(conn),
-            Ok(Err(outcome)) => Err(*outcome),
-            Err(_) => Err(Outcome::TimeoutConnect),
+            Ok(Err(lost)) => Err(*lost),
+            Err(_) => Err(Outcome::TimeoutConnect.into()),
         }
     }
 }

@@ -90,7 +90,12 @@ impl Planes {
             None
         } else {
             let listen = Listen::anywhere(plan.dns_servers, resolves);
-            Some(Arc::new(DnsServer::bind(&plan.zones, &listen, None)?))
+            Some(Arc::new(DnsServer::bind(
+                &plan.zones,
+                &listen,
+                None,
+                Some(Arc::clone(&marks)),
+            )?))
         };
         let mut planes = Self {
             visitors,

@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hickory_proto::{
-    op::{Message, OpCode, ResponseCode},
+    op::{Edns, Message, OpCode, ResponseCode},
     rr::{
         Name, RData, Record, RecordType,
-        rdata::{A, SOA},
+        rdata::{A, SOA, opt::EdnsOption},
     },
 };
 use tokio::{
@@ -15,11 +15,21 @@ use tokio::{
 };
 
 use super::*;
+use crate::{
+    marks::{FAULT_TEXT, Touch},
+    measure::Injected,
+    plan::{FaultPlan, PlacePlan, ShapePlan, Trigger, ZonePlan},
+    scenario::model::{DnsAnswer, Effect, Provenance},
+    time::Offset,
+    units::Ratio,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Say {
     Address([u8; 4], u32),
     Code(ResponseCode),
+    /// By a fault of ours.
+    Made(ResponseCode, Option<[u8; 4]>),
     NoData,
     Truncated,
     Nothing,
@@ -36,6 +46,16 @@ fn reply(question: &Message, say: Say) -> Vec<u8> {
             reply.add_answer(Record::from_rdata(name, ttl, RData::A(A(ip.into()))));
         }
         Say::Code(code) => reply.metadata.response_code = code,
+        Say::Made(code, ip) => {
+            reply.metadata.response_code = code;
+            if let Some(ip) = ip.filter(|_| is_a) {
+                reply.add_answer(Record::from_rdata(name, 60, RData::A(A(ip.into()))));
+            }
+            let mut edns = Edns::new();
+            let error = [&[0, 0], FAULT_TEXT.as_bytes(), b"f"].concat();
+            edns.options_mut().insert(EdnsOption::Unknown(15, error));
+            reply.edns = Some(edns);
+        }
         Say::Truncated => reply.metadata.truncation = true,
         Say::Address(..) | Say::NoData | Say::Nothing => {
             let root = Name::root();
@@ -221,4 +241,94 @@ async fn localhost_needs_no_server() {
     let server = Server::start(|_| answer(200, "", ""));
     let network = network(service("localhost", server.addr.port()), Wiring::default());
     assert_eq!(outcome(&once(&network, LONG).await), Outcome::Ok);
+}
+
+#[tokio::test]
+async fn whose_doing_a_lost_name_was() {
+    let servfail = ResponseCode::ServFail;
+    let nxdomain = ResponseCode::NXDomain;
+    for (say, expected) in [
+        (Say::Code(servfail), Injected::No),
+        (Say::Made(servfail, None), Injected::Made),
+        (Say::Code(nxdomain), Injected::No),
+        (Say::Made(nxdomain, None), Injected::Made),
+        (Say::Made(ResponseCode::NoError, None), Injected::Made),
+    ] {
+        let (dns, _) = dns(say, Say::Nothing).await;
+        let network = network(service("portal.test", 80), wired(dns, None));
+        let exchange = once(&network, LONG).await;
+        assert_eq!(exchange.injected, expected, "{say:?}");
+    }
+    // silence is told apart by the mark that our server leaves
+    let silent = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+    let addr = silent.local_addr().expect("bound");
+    let marks = Arc::new(crate::marks::Marks::default());
+    let noted = Arc::clone(&marks);
+    tokio::spawn(async move {
+        let (_, from) = silent.recv_from(&mut [0; 512]).await.expect("asked");
+        noted.note(&from.to_string(), Touch::Held);
+        // as long as the other end waits
+        let _ = silent.recv_from(&mut [0; 512]).await;
+        std::future::pending::<()>().await;
+    });
+    let wiring = Wiring {
+        marks,
+        ..wired(addr, None)
+    };
+    let network = network(service("portal.test", 80), wiring);
+    let exchange = once(&network, Duration::from_millis(500)).await;
+    assert_eq!(outcome(&exchange), Outcome::DnsTimeout);
+    assert_eq!(exchange.injected, Injected::Made);
+}
+
+#[tokio::test]
+async fn a_wrong_answer_leads_past_the_link() {
+    let link = Server::start(|_| answer(200, "", ""));
+    let (_closed, closed) = closed_port();
+    let mut portal = service("portal.test", 80);
+    portal.in_zone = true;
+    portal.at = Some(closed);
+    let mut plan = plan(vec![portal]);
+    plan.zones = vec![ZonePlan {
+        name: "test".into(),
+        records: vec![("portal.test".into(), vec![[127, 0, 0, 1].into()])],
+        ttl: Duration::from_secs(1),
+    }];
+    let lie = DnsAnswer::Wrong(vec![[192, 0, 2, 1].into()]);
+    plan.faults = vec![FaultPlan {
+        name: "lie".into(),
+        at: "dns portal.test".into(),
+        place: PlacePlan::Dns {
+            name: "portal.test".into(),
+            zone: false,
+        },
+        start: Trigger::At(Offset::ZERO),
+        end: None,
+        ramp: Duration::ZERO,
+        ramp_out: Duration::ZERO,
+        share: Ratio::ONE,
+        shape: ShapePlan::default(),
+        effect: Effect::Dns(lie.into()),
+        provenance: Provenance::default(),
+    }];
+    let no_error = ResponseCode::NoError;
+    for (ip, expected, injected) in [
+        ([127, 0, 0, 1], Outcome::Ok, Injected::No),
+        ([127, 0, 0, 9], Outcome::Refused, Injected::Made),
+        // where nobody lives nobody is dialled, and nobody answers
+        ([192, 0, 2, 1], Outcome::TimeoutConnect, Injected::Made),
+        ([192, 0, 2, 2], Outcome::Blocked, Injected::No),
+    ] {
+        let (dns, _) = dns(Say::Made(no_error, Some(ip)), Say::Nothing).await;
+        let network = Network::new(&plan, wired(dns, Some(link.addr))).expect("usable");
+        let timeout = if expected == Outcome::TimeoutConnect {
+            Duration::from_secs(2)
+        } else {
+            LONG
+        };
+        let exchange = once(&network, timeout).await;
+        assert_eq!(outcome(&exchange), expected, "{ip:?}");
+        assert_eq!(exchange.injected, injected, "{ip:?}");
+    }
+    assert_eq!(link.connections(), 1);
 }

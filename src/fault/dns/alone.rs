@@ -60,7 +60,7 @@ impl NameServer {
             at: listen.to_vec(),
             resolvers: false,
         };
-        let server = DnsServer::bind(zones, &listen, log)?;
+        let server = DnsServer::bind(zones, &listen, log, None)?;
         let mut doses = Vec::new();
         for (names, fault) in prepared {
             let dose = Arc::new(Dose::of(&fault.name, fault.share, Seed(1)));

@@ -6,7 +6,7 @@ use super::{
     name::LONGEST_LABEL,
     question::{A, AAAA, ANY, Edns, HEADER, IN, OPT, Question, SOA},
 };
-use crate::scenario::model::Family;
+use crate::{marks::FAULT_TEXT, scenario::model::Family};
 
 /// Response codes (RFC 1035 section 4.1.1, RFC 6891 section 9).
 pub(super) const NOERROR: u16 = 0;
@@ -164,7 +164,7 @@ impl Reply<'_> {
 
 /// The data of the option that says which fault made an answer.
 pub(super) fn extended_error(error: u16, fault: &str) -> Vec<u8> {
-    let text = "brownout fault ".bytes().chain(fault.bytes());
+    let text = FAULT_TEXT.bytes().chain(fault.bytes());
     let code = error.to_be_bytes();
     code.into_iter().chain(text.take(LONGEST_TEXT)).collect()
 }

@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     fault::{BindError, board::is_posted},
+    marks::{Marks, Touch},
     plan::ZonePlan,
 };
 
@@ -83,6 +84,8 @@ struct Shared {
     book: Arc<Book>,
     system: System,
     log: Option<Log>,
+    /// Where it is noted whom a fault keeps waiting.
+    marks: Option<Arc<Marks>>,
     waiting: Arc<Semaphore>,
     connections: Arc<Semaphore>,
 }
@@ -103,6 +106,7 @@ impl DnsServer {
         zones: &[ZonePlan],
         listen: &Listen,
         log: Option<Log>,
+        marks: Option<Arc<Marks>>,
     ) -> Result<Self, BindError> {
         let book = Arc::new(Book::new(Zones::prepare(zones)?));
         let mut pairs = Vec::new();
@@ -127,6 +131,7 @@ impl DnsServer {
             book: Arc::clone(&book),
             system: System::load(),
             log,
+            marks,
             waiting: Arc::new(Semaphore::new(WAITING)),
             connections: Arc::new(Semaphore::new(TCP_CONNECTIONS)),
         };
@@ -416,6 +421,14 @@ impl Shared {
 
     /// Takes the outcome, and so the rule in it: who waits for it to be let go waits for nobody else.
     fn note(&self, packet: &[u8], from: SocketAddr, way: Way, verdict: &Verdict, outcome: Outcome) {
+        if let Some(marks) = self
+            .marks
+            .as_ref()
+            .filter(|_| way.udp && outcome.rule.is_some())
+            && matches!(verdict, Verdict::Silence | Verdict::Hold(..))
+        {
+            marks.note(&from.to_string(), Touch::Held);
+        }
         if let Some(log) = &self.log {
             log.answered(packet, from, way, verdict, &outcome);
         }
