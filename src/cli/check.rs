@@ -8,7 +8,8 @@ use std::{
 use brownout::{
     diagnostic::{Diagnostics, RenderStyle},
     document::{self, FileKind},
-    plan::{self, Overrides},
+    plan::{self, Overrides, Plan},
+    run::{self, Hindrance},
     scenario::{
         self,
         model::{Effect, Scenario},
@@ -23,11 +24,16 @@ use crate::cli::{
 };
 
 /// Check scenario and target files: all mistakes at once. Nothing is started.
+///
+/// With --here, say what this machine can do, and which faults of the files cannot be put in here.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Scenario or target files; a scenario's target is checked too.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "here", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Look at this machine, too.
+    #[arg(long, conflicts_with = "format")]
+    here: bool,
     /// How mistakes are shown; JSON goes to stdout.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -44,8 +50,12 @@ pub(crate) fn main(args: &Args) -> Exit {
     for file in &args.files {
         checked.file(file);
     }
+    let able = match args.here {
+        true => checked.here(),
+        false => true,
+    };
     match checked.show(args.format) {
-        Ok(()) if checked.found.has_errors() => Exit::BadInput,
+        Ok(()) if checked.found.has_errors() || !able => Exit::BadInput,
         Ok(()) => Exit::Pass,
         // nobody reads what we say; then at least the exit code should
         Err(_) => Exit::Internal,
@@ -66,6 +76,7 @@ pub(crate) fn stderr_style() -> RenderStyle {
 struct Checked {
     found: Diagnostics,
     good: Vec<String>,
+    plans: Vec<Plan>,
     /// Targets that scenarios share are checked once; `None` = it has mistakes.
     targets: Vec<(PathBuf, Option<Target>)>,
 }
@@ -124,12 +135,16 @@ impl Checked {
         let Ok(here) = here::here() else {
             return true;
         };
-        let mistakes = match plan::resolve(scenario, target, &Overrides::default(), &here) {
-            Ok((_, warnings)) => warnings,
+        let resolved = plan::resolve(scenario, target, &Overrides::default(), &here);
+        let fits = resolved.is_ok();
+        let found = match resolved {
+            Ok((plan, warnings)) => {
+                self.plans.push(plan);
+                warnings
+            }
             Err(mistakes) => mistakes,
         };
-        let fits = !mistakes.has_errors();
-        self.found.0.extend(mistakes.0);
+        self.found.0.extend(found.0);
         fits
     }
 
@@ -159,6 +174,41 @@ impl Checked {
         };
         self.targets.push((same, loaded));
         self.targets.last().and_then(|(_, target)| target.as_ref())
+    }
+
+    /// Says what this machine can do; false when some fault cannot be put in here.
+    fn here(&mut self) -> bool {
+        let here = here::here();
+        let (descriptors, executable) = here.map_or_else(
+            |_| (0, PathBuf::from("brownout")),
+            |here| (here.descriptor_limit, here.executable),
+        );
+        let line = |able: bool, what: &str, detail: &str| {
+            let able = if able { "yes" } else { "no " };
+            format!("{able}  {what:<20} {detail}")
+        };
+        self.good.push("this machine".to_owned());
+        for ability in run::abilities(descriptors, &executable) {
+            self.good
+                .push(line(ability.able, ability.what, &ability.detail));
+        }
+        let mut able = true;
+        for plan in &self.plans {
+            self.good.push(format!("the faults of `{}`", plan.scenario));
+            for fault in &plan.faults {
+                let hindrance = run::hindrance(fault);
+                let detail = match &hindrance {
+                    None => format!("at {}", fault.at),
+                    Some(Hindrance { reason, hint }) => {
+                        format!("at {}: {reason} (hint: {hint})", fault.at)
+                    }
+                };
+                self.good
+                    .push(line(hindrance.is_none(), &fault.name, &detail));
+                able &= hindrance.is_none();
+            }
+        }
+        able
     }
 
     fn show(&self, format: Format) -> std::io::Result<()> {

@@ -43,8 +43,7 @@ pub async fn run(
 ) -> Result<Finished, RunError> {
     super::harness::raise_descriptor_limit();
     let plan = Arc::new(plan);
-    prepare::check_commands(&plan, &options)?;
-    prepare::check_limits(&plan)?;
+    prepare::check_faults(&plan, &options)?;
     prepare::check_ports(&plan)?;
     let setup =
         |error: &dyn std::fmt::Display| RunError::new(RunErrorKind::Setup, error.to_string());

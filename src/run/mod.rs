@@ -7,6 +7,7 @@ mod faults;
 mod harness;
 mod interrupt;
 mod lifecycle;
+mod machine;
 mod prepare;
 mod proc;
 mod stop;
@@ -16,6 +17,7 @@ mod undo;
 
 pub use interrupt::Interrupt;
 pub use lifecycle::{Finished, run};
+pub use machine::{Ability, Hindrance, abilities, hindrance};
 pub use prepare::{Options, RunError, RunErrorKind, own_resolver};
 pub use proc::{local_ports, port_reuse};
 

@@ -7,10 +7,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Interrupt, harness, target};
+use super::{
+    Interrupt, harness,
+    machine::{self, Hindrance},
+};
 use crate::{
     event::{ObserveError, Observer, RunEvent},
-    guardian::{ControlGroup, command::own_environment},
     plan::{LaunchPlan, Plan, Resolver},
     record::{FORMAT_VERSION, Header, Writer},
     scenario::model::Effect,
@@ -159,25 +161,19 @@ fn create_folder(reports: &Path, scenario: &str) -> Result<(String, PathBuf), Ru
     unreachable!("the loop ends by return only")
 }
 
-/// Checks that the commands of faults may be run, and that their variables are set.
-pub(super) fn check_commands(plan: &Plan, options: &Options) -> Result<(), RunError> {
+/// Checks that the commands of faults may be run, and that this machine can do what the faults ask.
+pub(super) fn check_faults(plan: &Plan, options: &Options) -> Result<(), RunError> {
     for fault in &plan.faults {
-        let Effect::Exec(exec) = &fault.effect else {
-            continue;
-        };
         let name = &fault.name;
         let setup = |message| RunError::new(RunErrorKind::Setup, message);
-        if !options.allow_exec {
+        if let (Effect::Exec(exec), false) = (&fault.effect, options.allow_exec) {
             return Err(setup(format!("fault `{name}` {exec}"))
                 .hint("read the commands; `--allow-exec` lets a run carry them out"));
         }
-        if let Some(missing) = exec
-            .variables()
-            .into_iter()
-            .find(|v| own_environment(v).is_none())
-        {
-            let message = format!("the environment variable `{missing}` is not set");
-            return Err(setup(message).hint(format!("a command of fault `{name}` uses it")));
+        if let Some(Hindrance { reason, hint }) = machine::hindrance(fault) {
+            let message = format!("fault `{name}` cannot be put in here: {reason}");
+            let hint = format!("{hint}; `brownout check --here` says what this machine can do");
+            return Err(setup(message).hint(hint));
         }
     }
     Ok(())
@@ -207,21 +203,6 @@ pub(super) fn check_resolver(plan: &Plan, options: &Options) -> Result<(), RunEr
 pub fn own_resolver(executable: &Path) -> Result<(), String> {
     crate::launch::can_enter(executable)?;
     crate::fault::can_resolve().map_err(|error| error.to_string())
-}
-
-/// Checks that this machine has control groups for the processes that faults limit.
-pub(super) fn check_limits(plan: &Plan) -> Result<(), RunError> {
-    let all = target::limited(plan).into_values().flatten();
-    for controller in all {
-        ControlGroup::plan(controller, "brownout").map_err(|reason| {
-            let message = format!("a fault limits {controller}: {reason}");
-            RunError::new(RunErrorKind::Setup, message).hint(
-                "run it as root, or in a group that is delegated: `systemd-run --user --scope -p Delegate=yes brownout ...`; \
-                 `brownout check --here` says what this machine can do",
-            )
-        })?;
-    }
-    Ok(())
 }
 
 /// Checks that every address that a launched process will listen on is free.

@@ -24,7 +24,7 @@ use crate::{
     },
     guardian::{self, ControlGroup, Controller, Guardian, GuardianError, Limits},
     launch::{Cause, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor, entering},
-    plan::{LaunchPlan, PlacePlan, Plan, ProbePlan, Resolver, ServiceId},
+    plan::{FaultPlan, LaunchPlan, PlacePlan, Plan, ProbePlan, Resolver, ServiceId},
     scenario::model::{Effect, ProcessEffect},
 };
 
@@ -162,23 +162,30 @@ impl ManagedTarget {
 }
 
 /// The processes that faults limit, and what of.
-pub(super) fn limited(plan: &Plan) -> BTreeMap<ServiceId, Vec<Controller>> {
+fn limited(plan: &Plan) -> BTreeMap<ServiceId, Vec<Controller>> {
     let mut all: BTreeMap<ServiceId, Vec<Controller>> = BTreeMap::new();
     for fault in &plan.faults {
-        let (PlacePlan::Process(service), Effect::Process(ProcessEffect::Limit { cpu, memory })) =
-            (&fault.place, &fault.effect)
-        else {
+        let PlacePlan::Process(service) = &fault.place else {
             continue;
         };
-        let wanted = all.entry(*service).or_default();
-        let cpu = cpu.map(|_| Controller::Cpu);
-        for controller in cpu.into_iter().chain(memory.map(|_| Controller::Memory)) {
+        for controller in controllers(fault) {
+            let wanted = all.entry(*service).or_default();
             if !wanted.contains(&controller) {
                 wanted.push(controller);
             }
         }
     }
     all
+}
+
+/// What a fault needs control groups for.
+pub(super) fn controllers(fault: &FaultPlan) -> Vec<Controller> {
+    let Effect::Process(ProcessEffect::Limit { cpu, memory }) = &fault.effect else {
+        return Vec::new();
+    };
+    let cpu = cpu.map(|_| Controller::Cpu);
+    let memory = memory.map(|_| Controller::Memory);
+    cpu.into_iter().chain(memory).collect()
 }
 
 /// What is left of a run although everything was tried, for people; `None` when nothing is.

@@ -137,6 +137,39 @@ fn a_command_is_run_only_when_that_is_allowed() {
 }
 
 #[test]
+fn what_this_machine_cannot_do_is_said_beforehand() {
+    let bench = case("do: [no-such-tool, add], undo: [no-such-tool, del]", "1s");
+    let output = bench.output(&["check", "--here", "outside.yaml"]);
+    expect_exit(&output, 2);
+    let shown = data(&output);
+    for wanted in [
+        "yes  descriptors",
+        "yes  signals",
+        "cpu limits",
+        "no   cut",
+        "there is no program `no-such-tool`",
+    ] {
+        assert!(shown.contains(wanted), "{shown}");
+    }
+    let output = run(&bench);
+    expect_exit(&output, 2);
+    let said = talk(&output);
+    assert!(
+        said.contains("`cut` cannot be put in here") && said.contains("--here"),
+        "{said}"
+    );
+    assert!(!bench.path("reports").exists());
+    // the machine alone
+    let output = bench.output(&["check", "--here"]);
+    expect_exit(&output, 0);
+    assert!(
+        data(&output).starts_with("this machine\n"),
+        "{}",
+        data(&output)
+    );
+}
+
+#[test]
 fn a_command_puts_the_fault_in_and_another_takes_it_out() {
     let bench = case(FAULT, "1s");
     let output = run(&bench);

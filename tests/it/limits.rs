@@ -121,7 +121,7 @@ fn a_process_is_held_to_its_limits_and_let_go() {
         expect_exit(&output, 2);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
-            said.contains("a fault limits cpu") && said.contains("--here"),
+            said.contains("it limits cpu") && said.contains("--here"),
             "{said}"
         );
         assert!(!bench.path("reports").exists());
