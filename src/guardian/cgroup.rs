@@ -8,6 +8,7 @@
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Duration,
 };
@@ -25,6 +26,8 @@ const PAGE: u64 = 65_536;
 const TRIES: u32 = 100;
 /// How long between two tries.
 const PAUSE: Duration = Duration::from_millis(10);
+
+static PROBES: AtomicU32 = AtomicU32::new(0);
 
 /// Something that a group can limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,13 +74,14 @@ impl ControlGroup {
     pub fn plan(controller: Controller, name: &str) -> Result<Self, String> {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let (mounts, own) = (read("/proc/self/mounts"), read("/proc/self/cgroup"));
+        // several may look at the same time
+        let nth = PROBES.fetch_add(1, Ordering::Relaxed);
+        let probe = format!("brownout-probe-{}-{nth}", std::process::id());
         let mut reasons = Vec::new();
         for place in places(controller, &mounts, &own) {
             let group = Self {
                 controller,
-                folder: place
-                    .folder
-                    .join(format!("brownout-probe-{}", std::process::id())),
+                folder: place.folder.join(&probe),
                 unified: place.unified,
             };
             match group.make().and_then(|()| fs::remove_dir(&group.folder)) {

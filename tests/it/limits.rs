@@ -5,14 +5,14 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Stdio},
 };
 
-use brownout::guardian::{ControlGroup, Controller, FILE_NAME, leftovers};
+use brownout::guardian::{FILE_NAME, leftovers};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Bench, eventually, expect_exit, free_address};
+use crate::support::{Bench, control_groups, eventually, expect_exit, free_address, may_limit};
 
 fn case() -> Bench {
     let bench = Bench::new();
@@ -35,38 +35,16 @@ launch: {{sms: {{command: [brownout, stage, cowin-sms, --listen, "{at}"], ready:
 brownout: 1
 scenario: limits
 target: target.yaml
-phases: [{calm: 1s}, {squeezed: 2s}, {after: 1s}]
+phases: [{calm: 1s}, {squeezed: 8s}, {after: 1s}]
 measure: {baseline: optional, observe: 200ms, hold: 200ms, min_samples: 5}
 load: {visitors: {journey: look, arrivals: 20/s, client: {timeout: 1s}}}
 journeys: {look: [{step: look, get: "sms:/healthz"}]}
 faults:
-  slow: {at: process sms, from: squeezed, for: 2s, process: {cpu: 20%, memory: 64MB}}
-  slower: {at: process sms, from: squeezed, for: 1s, process: {cpu: 5%}}
+  slow: {at: process sms, from: squeezed, for: 8s, process: {cpu: 20%, memory: 64MB}}
+  slower: {at: process sms, from: squeezed, for: 4s, process: {cpu: 5%}}
 "#,
     );
     bench
-}
-
-/// Whether this machine has control groups for us.
-fn allowed() -> bool {
-    [Controller::Cpu, Controller::Memory]
-        .iter()
-        .all(|controller| ControlGroup::plan(*controller, "brownout-test").is_ok())
-}
-
-/// The control groups of a run, as its journal names them.
-fn groups(bench: &Bench) -> Vec<PathBuf> {
-    let reports = fs::read_dir(bench.path("reports")).into_iter().flatten();
-    let journals = reports.flatten().map(|entry| entry.path().join(FILE_NAME));
-    let texts = journals.filter_map(|path| fs::read_to_string(path).ok());
-    let lines = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
-    lines
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok())
-        .filter_map(|line| {
-            let group = &line["doing"]["undo"]["control_group"]["folder"];
-            group.as_str().map(PathBuf::from)
-        })
-        .collect()
 }
 
 fn limit(group: &Path) -> Option<String> {
@@ -105,7 +83,10 @@ impl Drop for Running {
 /// Waits until a group says that.
 fn until_limited(bench: &Bench, said: &str) {
     eventually(said, || {
-        let limits: Vec<_> = groups(bench).iter().filter_map(|g| limit(g)).collect();
+        let limits: Vec<_> = control_groups(&bench.path("reports"))
+            .iter()
+            .filter_map(|g| limit(g))
+            .collect();
         limits
             .iter()
             .any(|limit| limit.starts_with(said))
@@ -116,7 +97,7 @@ fn until_limited(bench: &Bench, said: &str) {
 #[test]
 fn a_process_is_held_to_its_limits_and_let_go() {
     let bench = case();
-    if !allowed() {
+    if !may_limit() {
         let output = bench.output(&["run", "limits.yaml", "--live", "plain"]);
         expect_exit(&output, 2);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -131,7 +112,7 @@ fn a_process_is_held_to_its_limits_and_let_go() {
     // of two limits the tighter holds; then the other is left
     until_limited(&bench, "5000");
     until_limited(&bench, "20000");
-    let (memory, procs): (Vec<String>, Vec<String>) = groups(&bench)
+    let (memory, procs): (Vec<String>, Vec<String>) = control_groups(&bench.path("reports"))
         .iter()
         .filter_map(|group| {
             let procs = fs::read_to_string(group.join("cgroup.procs")).ok()?;
@@ -155,7 +136,7 @@ fn a_process_is_held_to_its_limits_and_let_go() {
     for fault in report["faults"].as_array().expect("faults") {
         assert_eq!(fault["verified"], true, "{fault:#}");
     }
-    let made = groups(&bench);
+    let made = control_groups(&bench.path("reports"));
     assert_eq!(made.len(), 2);
     assert!(made.iter().all(|group| !group.exists()), "{made:?}");
     assert!(
@@ -168,7 +149,7 @@ fn a_process_is_held_to_its_limits_and_let_go() {
 
 #[test]
 fn no_control_group_outlives_its_run() {
-    if !allowed() {
+    if !may_limit() {
         return;
     }
     // brownout is killed: its guardian takes them away
@@ -177,7 +158,7 @@ fn no_control_group_outlives_its_run() {
     until_limited(&bench, "5000");
     running.0.kill().expect("killed");
     let gone = || {
-        groups(&bench)
+        control_groups(&bench.path("reports"))
             .iter()
             .all(|group| !group.exists())
             .then_some(())
@@ -203,12 +184,16 @@ fn no_control_group_outlives_its_run() {
     signal(guardian, Signal::KILL);
     running.0.kill().expect("killed");
     running.0.wait().expect("reaped");
-    assert!(groups(&bench).iter().all(|group| group.exists()));
+    assert!(
+        control_groups(&bench.path("reports"))
+            .iter()
+            .all(|group| group.exists())
+    );
     let output = bench.output(&["heal", "latest", "--yes"]);
     expect_exit(&output, 0);
-    let groups = groups(&bench);
+    let left = control_groups(&bench.path("reports"));
     assert!(
-        groups.len() == 2 && groups.iter().all(|group| !group.exists()),
-        "{groups:?}"
+        left.len() == 2 && left.iter().all(|group| !group.exists()),
+        "{left:?}"
     );
 }

@@ -4,13 +4,13 @@ use std::{thread, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{FAULTS, Run, held};
+use super::{Run, held, scenario};
 use crate::support::expect_exit;
 
 #[test]
 fn heal_ends_what_nobody_else_can() {
     let mut run = Run::start();
-    run.wait_for("fault_injected", FAULTS);
+    run.wait_for("fault_injected", scenario().1);
     // stopped, it does not see its guardian die
     let brownout = i32::try_from(run.child.id()).ok().and_then(Pid::from_raw);
     kill_process(brownout.expect("a process id"), Signal::STOP).expect("stopped");

@@ -106,6 +106,30 @@ pub(crate) fn free_address() -> String {
     panic!("no free port from {FIRST} on");
 }
 
+/// Whether this machine has control groups for us.
+#[cfg(target_os = "linux")]
+pub(crate) fn may_limit() -> bool {
+    use brownout::guardian::{ControlGroup, Controller};
+    [Controller::Cpu, Controller::Memory]
+        .iter()
+        .all(|controller| ControlGroup::plan(*controller, "brownout-test").is_ok())
+}
+
+/// The control groups that the journals of all runs in a folder name.
+#[cfg(target_os = "linux")]
+pub(crate) fn control_groups(reports: &Path) -> Vec<PathBuf> {
+    let runs = std::fs::read_dir(reports).into_iter().flatten().flatten();
+    let journals = runs.map(|run| run.path().join(brownout::guardian::FILE_NAME));
+    let texts = journals.filter_map(|path| std::fs::read_to_string(path).ok());
+    let mut groups = Vec::new();
+    for line in texts.collect::<String>().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+        let folder = &line["doing"]["undo"]["control_group"]["folder"];
+        groups.extend(folder.as_str().map(PathBuf::from));
+    }
+    groups
+}
+
 pub(crate) fn exit_code(output: &Output) -> i32 {
     output.status.code().unwrap_or_else(|| {
         panic!(
