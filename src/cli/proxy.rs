@@ -20,8 +20,8 @@ use crate::cli::{exit::Exit, stage::raise_descriptor_limit, talk};
 /// Run TCP proxies that add faults, driven over HTTP as Toxiproxy is
 ///
 /// It speaks Toxiproxy's API (2.12), reads its configuration file and takes its flags (also with
-/// one dash), so its clients and tools work unchanged. It outlives runs: put it beside a service
-/// and let a target's link use it (`via: toxiproxy http://127.0.0.1:8474`). Stop it with Ctrl-C.
+/// one dash), so its clients and tools work unchanged; docs/proxy.md says what it does better.
+/// Stop it with Ctrl-C.
 ///
 /// Example: brownout proxy --config toxiproxy.json --proxy-metrics
 #[derive(Debug, clap::Args)]
