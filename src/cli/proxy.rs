@@ -21,7 +21,7 @@ use crate::cli::{exit::Exit, stage::raise_descriptor_limit, talk};
 ///
 /// It speaks Toxiproxy's API (2.12), reads its configuration file and takes its flags (also with
 /// one dash), so its clients and tools work unchanged; docs/proxy.md says what it does better.
-/// Stop it with Ctrl-C.
+/// A target's link can lead through it (`via: toxiproxy http://127.0.0.1:8474`). Stop it with Ctrl-C.
 ///
 /// Example: brownout proxy --config toxiproxy.json --proxy-metrics
 #[derive(Debug, clap::Args)]

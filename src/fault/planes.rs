@@ -17,6 +17,7 @@ use super::{
     http::HttpInjector,
     process::{ProcessInjector, Processes},
     tcp::{Link, TcpInjector},
+    toxiproxy::{RemoteInjector, RemoteJournal, RemoteLink, Undoing},
 };
 use crate::{
     marks::Marks,
@@ -33,15 +34,22 @@ use crate::{
 pub struct Planes {
     visitors: Vec<Option<SocketAddr>>,
     marks: Arc<Marks>,
-    links: Vec<Arc<Link>>,
+    links: Vec<Way>,
     dns: Option<Arc<DnsServer>>,
     processes: Arc<Processes>,
     commands: Arc<Commands>,
+    undoing: Arc<Undoing>,
     faults: Vec<Slot>,
     /// Since when each fault is in force, by order of injection.
     order: Mutex<BTreeMap<u64, (usize, Offset)>>,
     clock: Clock,
     over: AtomicBool,
+}
+
+/// A link: ours, or a proxy of a Toxiproxy that runs elsewhere.
+enum Way {
+    Ours(Arc<Link>),
+    Elsewhere(Arc<RemoteLink>),
 }
 
 struct Slot {
@@ -76,13 +84,18 @@ impl Planes {
         let mut visitors = vec![None; plan.services.len()];
         let mut links = Vec::with_capacity(plan.links.len());
         for link_plan in &plan.links {
+            if let Some(api) = link_plan.via {
+                let link = RemoteLink::new(link_plan, api, &plan.guard)?;
+                links.push(Way::Elsewhere(Arc::new(link)));
+                continue;
+            }
             let link = Link::bind(link_plan, &plan.guard, &marks)?;
             if link_plan.visitors
                 && let Some(slot) = visitors.get_mut(usize::from(link_plan.to.0))
             {
                 *slot = Some(link.addr());
             }
-            links.push(Arc::new(link));
+            links.push(Way::Ours(Arc::new(link)));
         }
         let asked = |fault: &FaultPlan| matches!(fault.place, PlacePlan::Dns { .. });
         let resolves = plan.launch.iter().any(|l| l.resolver == Resolver::Brownout);
@@ -104,6 +117,7 @@ impl Planes {
             dns,
             processes: Arc::default(),
             commands: Arc::default(),
+            undoing: Arc::default(),
             faults: Vec::with_capacity(plan.faults.len()),
             order: Mutex::default(),
             clock,
@@ -128,15 +142,26 @@ impl Planes {
             detail,
         };
         let link = |index: usize| {
-            let link = self.links.get(index).cloned();
+            let link = self.links.get(index);
             link.ok_or_else(|| misplaced(format!("there is no link number {index}")))
         };
         Ok(match (&fault.place, &fault.effect) {
-            (PlacePlan::Link { link: index, .. }, Effect::Tcp(effect)) => {
-                Box::new(TcpInjector::new(link(*index)?, dose, effect.clone()))
-            }
+            (PlacePlan::Link { link: index, .. }, Effect::Tcp(effect)) => match link(*index)? {
+                Way::Ours(link) => {
+                    Box::new(TcpInjector::new(Arc::clone(link), dose, effect.clone()))
+                }
+                Way::Elsewhere(link) => {
+                    let undoing = Arc::clone(&self.undoing);
+                    let link = Arc::clone(link);
+                    let prepared = RemoteInjector::prepare(link, dose, effect, undoing);
+                    Box::new(prepared.map_err(misplaced)?)
+                }
+            },
             (PlacePlan::Link { link: index, .. }, Effect::Http(effect)) => {
-                let prepared = HttpInjector::prepare(link(*index)?, dose, effect);
+                let Way::Ours(link) = link(*index)? else {
+                    return Err(misplaced("its link runs elsewhere".into()));
+                };
+                let prepared = HttpInjector::prepare(Arc::clone(link), dose, effect);
                 Box::new(prepared.map_err(misplaced)?)
             }
             (PlacePlan::Dns { name, zone }, Effect::Dns(effect)) => {
@@ -191,7 +216,11 @@ impl Planes {
     /// Where each link of the plan listens.
     #[must_use]
     pub fn links(&self) -> Vec<SocketAddr> {
-        self.links.iter().map(|link| link.addr()).collect()
+        let addr = |way: &Way| match way {
+            Way::Ours(link) => link.addr(),
+            Way::Elsewhere(link) => link.addr(),
+        };
+        self.links.iter().map(addr).collect()
     }
 
     /// Where the fault DNS server listens (UDP and TCP): as many addresses as the target has
@@ -219,6 +248,11 @@ impl Planes {
     /// Gives power to run commands; needed before an exec fault is injected. The first one given stays.
     pub fn set_exec_control(&self, control: Arc<dyn ExecControl>) {
         self.commands.set_control(control);
+    }
+
+    /// Gives a journal for faults in a Toxiproxy that runs elsewhere; the first one given stays.
+    pub fn set_remote_journal(&self, journal: Arc<dyn RemoteJournal>) {
+        self.undoing.set_journal(journal);
     }
 
     /// Puts a fault in at `level`; when this returns it is in force. A fault that is in force
@@ -329,8 +363,10 @@ impl Planes {
         self.over.store(true, Relaxed);
         // the listeners go anyway; what lies outside this process (a stopped one) must not stay
         self.remove_all().await;
-        for link in &self.links {
-            link.shut_down().await;
+        for way in &self.links {
+            if let Way::Ours(link) = way {
+                link.shut_down().await;
+            }
         }
         if let Some(dns) = &self.dns {
             dns.shut_down().await;

@@ -15,7 +15,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    MARK, Owed, Pid, Signal, Undo, command,
+    MARK, Owed, Pid, Signal, Undo, command, http,
     journal::{Entry, Journal, Leftovers, Started, leftovers},
     platform,
 };
@@ -93,7 +93,7 @@ fn seen(left: &Leftovers) -> Remains {
     let owed = left.owed.iter().filter(|owed| match &owed.undo {
         Undo::None => false,
         Undo::Continue { pid } => processes.iter().any(|process| process.pid == *pid),
-        Undo::Exec(_) => true,
+        Undo::Exec(_) | Undo::Http(_) => true,
         Undo::ControlGroup(group) => group.is_there(),
     });
     Remains {
@@ -148,6 +148,7 @@ pub fn heal(journal: &Path, tell: &mut dyn FnMut(&str)) -> Result<Remains, HealE
                 let gone = group.take_away();
                 gone.map(|()| Some("the control group is gone".to_owned()))
             }
+            Undo::Http(undo) => http::undo(undo).map(Some),
         };
         match what {
             Ok(seen) => {

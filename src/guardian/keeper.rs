@@ -23,7 +23,7 @@ use rustix::{
 use tokio::time::Instant;
 
 use super::{
-    ExitStatus, LaunchSpec, MARK, Origin, Pid, ProcessState, Signal, Undo, command,
+    ExitStatus, LaunchSpec, MARK, Origin, Pid, ProcessState, Signal, Undo, command, http,
     journal::{Entry, Journal},
     platform,
     protocol::{Answer, Command, Message, Refusal, Request},
@@ -338,6 +338,7 @@ impl Keeper {
                 }
                 Undo::Exec(exec) => command::undo(&exec, Some(&self.mark)).map(drop),
                 Undo::ControlGroup(group) => group.take_away(),
+                Undo::Http(undo) => http::undo(&undo).map(drop),
             };
             let _ = match undone {
                 Ok(()) => self.journal.undone(entry),

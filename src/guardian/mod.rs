@@ -21,6 +21,7 @@ mod cgroup;
 pub mod command;
 mod handle;
 mod heal;
+mod http;
 mod journal;
 mod keeper;
 mod platform;
@@ -31,7 +32,7 @@ pub use handle::{Guardian, GuardianError, JournalId, Process};
 pub use heal::{HealError, Remains, heal, remains};
 pub use journal::{Entry, FILE_NAME, Leftovers, Origin, Owed, Started, leftovers};
 pub use keeper::{ServeError, serve};
-pub use protocol::{ExecUndo, ExitStatus, LaunchSpec, Pid, ProcessState, Signal, Undo};
+pub use protocol::{ExecUndo, ExitStatus, HttpUndo, LaunchSpec, Pid, ProcessState, Signal, Undo};
 
 /// The environment variable that everything carries which a guardian started: by it [`heal()`]
 /// knows its own, also those that left their process group.

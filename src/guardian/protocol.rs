@@ -2,7 +2,7 @@
 //! executable, so the format has no version. Environment variables, which may be secrets, travel
 //! through the pipe and never through an argument list.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +139,18 @@ pub enum Undo {
     Exec(ExecUndo),
     /// Take a control group away, once its processes have ended.
     ControlGroup(ControlGroup),
+    /// Send requests.
+    Http(HttpUndo),
+}
+
+/// Requests that undo what others did, in order; each is done when it is answered with 2xx, or with
+/// 404, since what is gone is undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpUndo {
+    /// Whom to ask.
+    pub address: SocketAddr,
+    /// Method, path and body.
+    pub requests: Vec<(String, String, String)>,
 }
 
 /// A command that undoes what another did. Paths are absolute, since whoever runs it may stand
@@ -177,6 +189,10 @@ impl Undo {
             Self::ControlGroup(_) => Duration::from_secs(1),
             // the check's last try may begin just before its time is up
             Self::Exec(exec) => exec.timeout.saturating_mul(3),
+            Self::Http(http) => {
+                let count = u32::try_from(http.requests.len()).unwrap_or(u32::MAX);
+                super::http::ANSWER_WITHIN.saturating_mul(count)
+            }
         }
     }
 }
@@ -193,6 +209,13 @@ impl fmt::Display for Undo {
                     Some(check) => write!(f, ", and look with `{}`", check.join(" ")),
                     None => Ok(()),
                 }
+            }
+            Self::Http(http) => {
+                let shown = http
+                    .requests
+                    .iter()
+                    .map(|(method, path, _)| format!("{method} http://{}{path}", http.address));
+                f.write_str(&shown.collect::<Vec<_>>().join(", "))
             }
         }
     }
@@ -354,6 +377,14 @@ mod tests {
                 entry: 3,
                 undo: Undo::Exec(exec),
                 note: "cut".into(),
+            },
+            Command::Journal {
+                entry: 4,
+                undo: Undo::Http(HttpUndo {
+                    address: SocketAddr::from(([127, 0, 0, 1], 8474)),
+                    requests: vec![("DELETE".into(), "/proxies/a/toxics/b".into(), "".into())],
+                }),
+                note: "late".into(),
             },
             Command::Undone { entry: 1 },
             Command::Finish,

@@ -391,6 +391,7 @@ fn touches(plan: &Plan) -> Touches {
     let links = plan
         .links
         .iter()
+        .filter(|l| l.via.is_none())
         .map(|l| (l.listen, format!("link {}", l.name)));
     let named = plan.faults.iter();
     let dns_faults = named.filter(|f| matches!(f.place, PlacePlan::Dns { .. }));
@@ -424,6 +425,13 @@ fn touches(plan: &Plan) -> Touches {
         };
         (to, how)
     });
+    let toxiproxies = plan.links.iter().filter_map(|link| {
+        let api = link.via?;
+        Some((
+            api.to_string(),
+            format!("Toxiproxy, for link {}", link.name),
+        ))
+    });
     Touches {
         starts: plan
             .launch
@@ -431,7 +439,7 @@ fn touches(plan: &Plan) -> Touches {
             .map(|l| (name(l.service), l.command.clone()))
             .collect(),
         binds: started.chain(links).chain(server).chain(resolver).collect(),
-        dials: dials.collect(),
+        dials: dials.chain(toxiproxies).collect(),
         answers: plan
             .zones
             .iter()

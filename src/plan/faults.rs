@@ -223,7 +223,10 @@ fn link(
             format!("link `{name}` passes bytes on and sees no requests"),
         )
         .also(fault.at.place, "a tcp link")
-        .hint("declare the link with `layer: http` in the target (it takes tcp faults too)");
+        .hint(match ground.links[index].via {
+            Some(_) => "a link `via: toxiproxy` takes tcp faults only",
+            None => "declare the link with `layer: http` in the target (it takes tcp faults too)",
+        });
         return None;
     }
     Some(PlacePlan::Link {

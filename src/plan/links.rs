@@ -69,6 +69,7 @@ pub(super) fn declared(
             listen,
             // a link without an upstream was reported above: this plan is never handed out
             upstream: upstream.unwrap_or(listen),
+            via: link.via.as_ref().map(|via| via.value),
         });
     }
     links
@@ -96,6 +97,7 @@ pub(super) fn visitors(
         http,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         upstream: services::address(plan, zones)?,
+        via: None,
     });
     Some(links.len() - 1)
 }

@@ -204,6 +204,9 @@ pub struct LinkPlan {
     pub listen: SocketAddr,
     /// Where it dials.
     pub upstream: SocketAddr,
+    /// The API of a Toxiproxy that runs elsewhere, whose proxy takes the place of a link of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<SocketAddr>,
 }
 
 /// A zone.

@@ -71,6 +71,7 @@ pub async fn run(
     )?;
     target.confine(&run_id).await?;
     planes.set_process_control(target.process_control());
+    planes.set_remote_journal(target.remote_journal());
     if options.allow_exec {
         planes.set_exec_control(target.exec_control(&folder));
     }

@@ -10,6 +10,7 @@ mod lifecycle;
 mod machine;
 mod prepare;
 mod proc;
+mod remote;
 mod stop;
 mod target;
 mod timeline;

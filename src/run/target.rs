@@ -15,12 +15,14 @@ use super::{
     chain,
     exec::Commands,
     prepare::{RunError, RunErrorKind},
+    remote::Journal,
 };
 use crate::{
     client::Network,
     event::{ExitCause, RunEvent, StopReason},
     fault::{
         ExecControl, ProcessControl, ProcessFailure, ProcessHold, ProcessLimits, ProcessState,
+        toxiproxy::RemoteJournal,
     },
     guardian::{self, ControlGroup, Controller, Guardian, GuardianError, Limits},
     launch::{Cause, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor, entering},
@@ -98,6 +100,11 @@ impl ManagedTarget {
     /// Power to run the commands of faults; their output goes into the run's `folder`.
     pub(super) fn exec_control(&self, folder: &Path) -> Arc<dyn ExecControl> {
         Arc::new(Commands::new(&self.guardian, &folder.join(LOGS)))
+    }
+
+    /// The journal of faults that lie in a Toxiproxy elsewhere.
+    pub(super) fn remote_journal(&self) -> Arc<dyn RemoteJournal> {
+        Arc::new(Journal::new(&self.guardian))
     }
 
     /// Starts everything in order and waits until it is ready; tells what happens meanwhile. `Err`

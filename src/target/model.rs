@@ -157,6 +157,8 @@ pub struct Link {
     pub layer: Layer,
     /// Where the dialling service dials.
     pub listen: Spanned<SocketAddr>,
+    /// The API of a Toxiproxy that runs elsewhere and has a proxy that listens there.
+    pub via: Option<Spanned<SocketAddr>>,
 }
 
 /// The layer of a link.

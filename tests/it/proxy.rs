@@ -138,3 +138,71 @@ fn what_cannot_be_served_is_explained() {
     expect_exit(&busy, 2);
     assert!(String::from_utf8_lossy(&busy.stderr).contains("cannot listen"));
 }
+
+/// A target whose link leads through a proxy that runs elsewhere, and a minute with a fault there.
+fn through(bench: &Bench, api: &str, listens: &str, serves: &str) -> std::path::PathBuf {
+    bench.write(
+        "target.yaml",
+        &format!(
+            r#"
+brownout: 1
+target: small
+environment: test
+services:
+  app: {{url: "http://{listens}"}}
+  sms: {{url: "http://{serves}", health: GET /healthz}}
+links:
+  app -> sms: {{listen: "{listens}", via: "toxiproxy http://{api}"}}
+launch:
+  sms: {{command: [brownout, stage, cowin-sms, --listen, "{serves}"], ready: GET /healthz}}
+"#
+        ),
+    );
+    bench.write(
+        "small.yaml",
+        r#"
+brownout: 1
+scenario: small
+title: A link through a Toxiproxy
+target: target.yaml
+phases: [{calm: 1s}, {late: 59s}]
+measure: {warm_up: 1s, baseline: optional, baseline_requests: 100, baseline_span: 1s, observe: 5s, hold: 3s}
+load:
+  crowd: {journey: look, arrivals: 5/s, client: {timeout: 2s}}
+journeys:
+  look: [{step: look, get: "sms:/healthz"}]
+faults:
+  late: {at: app -> sms, from: late, for: 50s, tcp: {latency: 100ms}}
+  narrow: {at: app -> sms, from: late, for: 50s, tcp: {bandwidth: 100KB/s}}
+steady_state: [sms success >= 99%]
+"#,
+    )
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_no_toxic_in_a_proxy_elsewhere() {
+    let bench = Bench::new();
+    let (listens, serves) = (free_address(), free_address());
+    let config = format!(r#"[{{"name": "sms", "listen": "{listens}", "upstream": "{serves}"}}]"#);
+    bench.write("toxiproxy.json", &config);
+    let proxy = Proxy::start(&bench, &["-config", "toxiproxy.json"]);
+    let scenario = through(&bench, &proxy.api, &listens, &serves);
+    let scenario = scenario.to_string_lossy().into_owned();
+
+    let plan = bench.output(&["plan", &scenario]);
+    expect_exit(&plan, 0);
+    let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
+    assert!(plan.contains("Toxiproxy, for link app -> sms"), "{plan}");
+    let mut run = bench.brownout(&["run", &scenario, "--live", "off"]);
+    let mut run = run.stderr(Stdio::null()).spawn().expect("it starts");
+    let toxics = || proxy.get("/proxies/sms/toxics", "");
+    let both = || {
+        let toxics = toxics();
+        let both = ["brownout_late_downstream", "brownout_narrow_downstream"];
+        both.iter().all(|name| toxics.contains(name)).then_some(())
+    };
+    eventually("both toxics are there", both);
+    run.kill().expect("it is killed");
+    run.wait().expect("it ended");
+    eventually("both are gone", || toxics().ends_with("[]").then_some(()));
+}

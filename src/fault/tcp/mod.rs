@@ -29,7 +29,7 @@ mod tests;
 pub(super) use injector::{TcpInjector, look};
 pub(super) use link::Link;
 use link::Verdict;
-pub(super) use posting::Posting;
+pub(super) use posting::{Posting, toxic_of};
 pub(super) use relay::Fate;
 pub(super) use toxics::{Cut, Kind};
 pub(super) use traffic::Traffic;

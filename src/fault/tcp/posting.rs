@@ -9,7 +9,7 @@ use crate::{
     fault::dose::Dose,
     scenario::model::{TcpEffect, TcpStream as Direction},
     seed::Stream,
-    units::Ratio,
+    units::{ByteSize, Ratio},
 };
 
 /// A TCP fault in force on a link.
@@ -28,46 +28,43 @@ enum Action {
     Toxic(Kind, Option<Direction>),
 }
 
+/// The toxic that an effect is, in one direction or (`None`) in both; `down` is none.
+pub(in crate::fault) fn toxic_of(effect: &TcpEffect) -> Option<(Kind, Option<Direction>)> {
+    let bytes = |size: ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+    Some(match *effect {
+        TcpEffect::Down => return None,
+        TcpEffect::Reset { after } => (Kind::ResetPeer { after }, None),
+        TcpEffect::Latency {
+            latency,
+            jitter,
+            stream,
+        } => (Kind::Latency { latency, jitter }, Some(stream)),
+        TcpEffect::Bandwidth { rate, stream } => (Kind::Bandwidth { rate }, Some(stream)),
+        TcpEffect::SlowClose { delay, stream } => (Kind::SlowClose { delay }, Some(stream)),
+        TcpEffect::Timeout { timeout, stream } => (Kind::Timeout { timeout }, Some(stream)),
+        TcpEffect::Slicer {
+            size,
+            variation,
+            delay,
+            stream,
+        } => {
+            let cut = Cut {
+                average: bytes(size),
+                variation: bytes(variation),
+                delay,
+            };
+            (Kind::Slicer(cut), Some(stream))
+        }
+        TcpEffect::LimitData { bytes, stream } => (Kind::LimitData { bytes }, Some(stream)),
+    })
+}
+
 impl Posting {
     /// What a scenario says.
     pub(super) fn new(dose: Arc<Dose>, effect: &TcpEffect) -> Self {
-        let (kind, stream) = match *effect {
-            TcpEffect::Down => {
-                return Self {
-                    dose,
-                    action: Action::Down,
-                };
-            }
-            TcpEffect::Reset { after } => (Kind::ResetPeer { after }, None),
-            TcpEffect::Latency {
-                latency,
-                jitter,
-                stream,
-            } => (Kind::Latency { latency, jitter }, Some(stream)),
-            TcpEffect::Bandwidth { rate, stream } => (Kind::Bandwidth { rate }, Some(stream)),
-            TcpEffect::SlowClose { delay, stream } => (Kind::SlowClose { delay }, Some(stream)),
-            TcpEffect::Timeout { timeout, stream } => (Kind::Timeout { timeout }, Some(stream)),
-            TcpEffect::Slicer {
-                size,
-                variation,
-                delay,
-                stream,
-            } => {
-                let bytes =
-                    |size: crate::units::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
-                let cut = Cut {
-                    average: bytes(size),
-                    variation: bytes(variation),
-                    delay,
-                };
-                (Kind::Slicer(cut), Some(stream))
-            }
-            TcpEffect::LimitData { bytes, stream } => (Kind::LimitData { bytes }, Some(stream)),
-        };
-        Self {
-            dose,
-            action: Action::Toxic(kind, stream),
-        }
+        let action =
+            toxic_of(effect).map_or(Action::Down, |(kind, stream)| Action::Toxic(kind, stream));
+        Self { dose, action }
     }
 
     /// A toxic on one stream.

@@ -21,6 +21,7 @@ mod listen;
 mod metrics;
 mod proxy;
 mod registry;
+mod remote;
 mod routes;
 mod server;
 mod toxic;
@@ -31,6 +32,8 @@ mod tests;
 
 pub use config::{ConfigError, read_config};
 pub use gate::{Exposed, Gate};
+pub(super) use remote::{RemoteInjector, RemoteLink, Undoing};
+pub use remote::{RemoteJournal, RemoteUndo};
 pub use server::{Server, Settings};
 
 /// The version of Toxiproxy whose API is spoken.

@@ -303,6 +303,7 @@ fn build_target(case: &mut Case) {
         from: write(page, "portal", "portal".into()),
         to: write(page, "sms", "sms".into()),
         layer: Layer::Http,
+        via: None,
         listen: write(page, "listen 8201", addr("127.0.0.1:8201")),
     }];
     let ip = vec!["127.0.0.1".parse().expect("an address")];

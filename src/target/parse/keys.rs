@@ -61,7 +61,7 @@ pub(super) const FEATURE: Table = Table {
 pub(super) const LINK: Table = Table {
     name: "link",
     what: "a link",
-    keys: &[may("layer"), needs("listen")],
+    keys: &[may("layer"), needs("listen"), may("via")],
 };
 
 pub(super) const DNS: Table = Table {

@@ -1,6 +1,9 @@
 //! `links:`.
 
-use super::{keys::LINK, url::socket};
+use super::{
+    keys::LINK,
+    url::{socket, toxiproxy},
+};
 use crate::{
     diagnostic::Spanned,
     document::{Fields, Mistakes, Node, Slip, Text, Words, closest_hint},
@@ -35,12 +38,28 @@ pub(super) fn section(
             )
         });
         let listen = fields.get("listen").and_then(|node| socket(node, mistakes));
+        let via = fields.get("via").and_then(|node| toxiproxy(node, mistakes));
+        if let (Some(via), Some(Layer::Http)) = (&via, layer) {
+            mistakes
+                .error(
+                    via.place,
+                    "a Toxiproxy sees no requests",
+                    "not with `layer: http`",
+                )
+                .hint = Some("leave `layer` out: it is tcp then".to_owned());
+        }
+        let usual = if via.is_some() {
+            Layer::Tcp
+        } else {
+            Layer::Http
+        };
         if let (Some((from, to)), Some(listen)) = (ends, listen) {
             links.push(Link {
                 from,
                 to,
-                layer: layer.unwrap_or(Layer::Http),
+                layer: layer.unwrap_or(usual),
                 listen,
+                via,
             });
         }
     }

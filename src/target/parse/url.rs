@@ -131,6 +131,32 @@ pub(super) fn socket(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Sp
     }
 }
 
+/// `toxiproxy http://127.0.0.1:8474`: where the API of a Toxiproxy listens.
+pub(super) fn toxiproxy(
+    node: &Spanned<Node>,
+    mistakes: &mut Mistakes,
+) -> Option<Spanned<SocketAddr>> {
+    const EXAMPLE: &str = "`toxiproxy http://127.0.0.1:8474`";
+    let text = mistakes.text(node, EXAMPLE)?;
+    let place = text.part(0..text.value.len());
+    let url = text.value.strip_prefix("toxiproxy ").map(str::trim);
+    let authority = url.and_then(|url| url.strip_prefix("http://"));
+    let authority = authority.map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    let authority = authority.map(|name| name.replacen("localhost:", "127.0.0.1:", 1));
+    let addr = authority.and_then(|authority| authority.parse::<SocketAddr>().ok());
+    if let Some(addr) = addr.filter(|addr| addr.port() != 0) {
+        return Some(Spanned::new(addr, place));
+    }
+    mistakes
+        .error(
+            place,
+            format!("`{}` is no way through a Toxiproxy", text.value),
+            "not an address",
+        )
+        .hint = Some(format!("say {EXAMPLE}: an address and a port, not a name"));
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
