@@ -165,15 +165,15 @@ brownout: 1
 scenario: small
 title: A link through a Toxiproxy
 target: target.yaml
-phases: [{calm: 1s}, {late: 59s}]
+phases: [{calm: 1s}, {bad: 59s}]
 measure: {warm_up: 1s, baseline: optional, baseline_requests: 100, baseline_span: 1s, observe: 5s, hold: 3s}
 load:
   crowd: {journey: look, arrivals: 5/s, client: {timeout: 2s}}
 journeys:
   look: [{step: look, get: "sms:/healthz"}]
 faults:
-  late: {at: app -> sms, from: late, for: 50s, tcp: {latency: 100ms}}
-  narrow: {at: app -> sms, from: late, for: 50s, tcp: {bandwidth: 100KB/s}}
+  late: {at: app -> sms, from: bad, for: 50s, tcp: {latency: 100ms}}
+  narrow: {at: app -> sms, from: bad, for: 50s, tcp: {bandwidth: 100KB/s}}
 steady_state: [sms success >= 99%]
 "#,
     )
