@@ -19,6 +19,7 @@ mod health;
 mod hysteresis;
 mod incidents;
 mod load;
+mod losses;
 mod measured;
 pub mod model;
 mod recovery;

@@ -38,6 +38,9 @@ pub struct Analysis {
     pub order_of_return: Vec<Return>,
     /// The faults.
     pub faults: Vec<FaultResult>,
+    /// What became of each feature that a fault was there to lose, and of the others meanwhile.
+    #[serde(default)]
+    pub losses: Vec<LossResult>,
     /// The phases.
     pub phases: Vec<PhaseResult>,
     /// The baseline.
@@ -409,6 +412,43 @@ pub struct Spell {
     pub injected_s: f64,
     /// Removal; `None` = not within the run.
     pub removed_s: Option<f64>,
+}
+
+/// A lost feature (`lose: portal/certificates`), and the others while it was lost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LossResult {
+    /// `portal/certificates`.
+    pub feature: String,
+    /// The fault, or the list of faults, that it was lost by.
+    pub fault: String,
+    /// First acknowledged injection; `None` = it was never put in, and nothing else is known.
+    pub from_s: Option<f64>,
+    /// Last verified removal; `None` = not within the run.
+    pub to_s: Option<f64>,
+    /// The lost feature first, then every other that was visited or probed meanwhile.
+    pub features: Vec<Meanwhile>,
+}
+
+/// What became of a feature while one was lost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Meanwhile {
+    /// `portal/certificates`.
+    pub feature: String,
+    /// Whether it is the lost one.
+    pub lost: bool,
+    /// Offered while the fault was in force.
+    pub offered: u64,
+    /// G/O while the fault was in force.
+    pub success: Option<f64>,
+    /// G/O of its baseline.
+    pub baseline_success: Option<f64>,
+    /// F/G while the fault was in force: the share of its good answers that were degraded.
+    pub fallback: Option<f64>,
+    /// Whether it was unhealthy between the injection and its return.
+    pub unwell: bool,
+    /// How long after the verified removal it was back (zero = well already); `None` of one that
+    /// was not unwell, or not back within the time that recovery is waited for.
+    pub back_after_s: Option<f64>,
 }
 
 /// A phase, as it went.

@@ -59,6 +59,7 @@ pub(crate) fn fault(name: &str, place: PlacePlan, effect: Effect) -> FaultPlan {
         ramp: Duration::ZERO,
         ramp_out: Duration::ZERO,
         share: Ratio::ONE,
+        loses: None,
         shape: crate::plan::ShapePlan::default(),
         effect,
         provenance: Provenance::default(),

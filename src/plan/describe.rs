@@ -298,7 +298,10 @@ fn does(fault: &FaultPlan) -> String {
             Span(fault.ramp).whole_millis()
         ));
     }
-    text
+    match &fault.loses {
+        Some(lost) => format!("{lost} is lost: {text}"),
+        None => text,
+    }
 }
 
 fn tcp_does(effect: &TcpEffect) -> String {

@@ -69,6 +69,7 @@ pub(super) fn resolve(
     Some(FaultPlan {
         name: fault.name.value.clone(),
         at: written(&fault.at.value),
+        loses: fault.lose.as_ref().map(|loss| loss.value.feature.clone()),
         place,
         start: times.start.clone(),
         end: times.end.clone(),

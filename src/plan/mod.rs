@@ -16,6 +16,7 @@ mod journeys;
 mod launch;
 mod limits;
 mod links;
+mod losses;
 mod mistakes;
 pub mod model;
 mod names;

@@ -21,8 +21,8 @@ pub use crate::target::model::{Protocol, Resolver};
 use crate::{
     guard::Guard,
     scenario::model::{
-        Body, Branch, Check, ClientPolicy, DataSource, Edge, Effect, MeasureSettings, Method,
-        Provenance, RoutePattern, Spacing, Take, Template,
+        Body, Branch, Check, ClientPolicy, DataSource, Edge, Effect, FeatureName, MeasureSettings,
+        Method, Provenance, RoutePattern, Spacing, Take, Template,
     },
     seed::Seed,
     time::{Compression, Offset, Story},
@@ -469,6 +469,9 @@ pub struct FaultPlan {
     pub name: String,
     /// Where, for people: `portal -> sms`.
     pub at: String,
+    /// The feature that is lost by it, where it is there for that.
+    #[serde(default)]
+    pub loses: Option<FeatureName>,
     /// Where it is put in.
     pub place: PlacePlan,
     /// When it is put in.

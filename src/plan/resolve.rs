@@ -11,7 +11,7 @@ use super::{
     faults::{self, Ground},
     fit, herds,
     journeys::{self, Allocation},
-    launch, limits, links,
+    launch, limits, links, losses,
     mistakes::{File, Mistakes},
     model::{Assumption, Phase, Plan, PopulationPlan, ServicePlan, UserCurve, UsersPlan},
     phases,
@@ -123,12 +123,13 @@ fn assemble(
     let mut links = links::declared(target, &services, &zones, out);
     let launch = launch::resolve(target, &services, here, out);
 
+    let placed = losses::spread(&scenario.faults, target, out);
     let names = Names {
         phases: &phases,
-        faults: &scenario.faults,
+        faults: &placed,
         time,
     };
-    let times = windows::resolve(&scenario.faults, &names, length, out);
+    let times = windows::resolve(&placed, &names, length, out);
     let expected = |fault: usize, edge| {
         let times = times[fault].as_ref()?;
         anchors::expected(&times.start, times.end.as_ref(), edge)
@@ -172,8 +173,10 @@ fn assemble(
         guard: &target.guard,
         dns_servers: target.dns_servers,
     };
-    let faults: Vec<_> = scenario
-        .faults
+    for fault in &placed {
+        losses::check(fault, target, out);
+    }
+    let faults: Vec<_> = placed
         .iter()
         .zip(&times)
         .filter_map(|(fault, times)| faults::resolve(fault, times.as_ref(), &mut ground, out))

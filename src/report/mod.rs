@@ -11,6 +11,7 @@ pub mod terminal;
 
 mod axis;
 mod harness;
+mod losses;
 mod numbers;
 mod words;
 

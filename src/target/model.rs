@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     diagnostic::{Source, Spanned},
     guard::Guard,
-    scenario::model::{Check, RoutePattern},
+    scenario::model::{Check, FaultPlace, RoutePattern},
     units::{Rate, Span},
 };
 
@@ -120,6 +120,8 @@ pub struct Feature {
     pub probe: Option<ProbeRequest>,
     /// What marks a good answer as degraded; any of them suffices.
     pub fallback: Vec<Check>,
+    /// Where what it needs is reached: links, names and processes.
+    pub needs: Vec<Spanned<FaultPlace>>,
 }
 
 /// A request without a body that says whether something works.

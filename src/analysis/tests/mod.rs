@@ -5,6 +5,7 @@ mod doubts;
 mod endings;
 mod flaps;
 mod laws;
+mod losses;
 mod machine;
 mod script;
 mod summary;

@@ -374,6 +374,7 @@ fn plan(rate: u64) -> Plan {
             ramp: zero,
             ramp_out: zero,
             share: Ratio::ONE,
+            loses: None,
             shape: crate::plan::ShapePlan::default(),
             effect: Effect::Http(HttpEffect {
                 matching: HttpMatch::default(),

@@ -119,6 +119,7 @@ impl Case {
             ramp_out: Story::default(),
             share: Ratio::ONE,
             shape: Shape::default(),
+            lose: None,
             effect: self.spanned(&format!("{name} effect"), effect),
             provenance: Provenance::default(),
         };
@@ -271,6 +272,7 @@ fn build_target(case: &mut Case) {
             .collect(),
         probe: probe.map(get),
         fallback: Vec::new(),
+        needs: Vec::new(),
     };
     portal.features = vec![
         feature("login", &["POST /otp/generate", "POST /otp/confirm"], None),

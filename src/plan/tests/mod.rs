@@ -1,6 +1,7 @@
 mod description;
 mod faults;
 pub(crate) mod fixture;
+mod losses;
 mod mistakes;
 mod shapes;
 mod users;

@@ -133,17 +133,18 @@ impl<'a> Page<'a> {
                     )
                 })
                 .collect(),
-            tables: [
-                tables::events(a),
-                tables::delivered(a),
-                tables::outcomes(a),
-                tables::populations(a),
-                tables::faults(a),
-                tables::phases(a),
-            ]
-            .into_iter()
-            .filter(|t| !t.rows.is_empty())
-            .collect(),
+            tables: tables::losses(a)
+                .into_iter()
+                .chain([
+                    tables::events(a),
+                    tables::delivered(a),
+                    tables::outcomes(a),
+                    tables::populations(a),
+                    tables::faults(a),
+                    tables::phases(a),
+                ])
+                .filter(|t| !t.rows.is_empty())
+                .collect(),
             baseline: tables::baseline(a),
             harness: harness::facts(a),
             meta: meta(a),

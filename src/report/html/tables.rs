@@ -3,6 +3,7 @@
 use crate::{
     analysis::{Analysis, LatencySummary, Recovery, ServiceEvent, SubjectResult},
     report::{
+        losses,
         numbers::{NOTHING, amount, count, instant, percent, rate, seconds, times},
         words::{self, time_to_recover},
     },
@@ -11,7 +12,7 @@ use crate::{
 /// A table.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
-    pub(super) title: &'static str,
+    pub(super) title: String,
     /// A sentence below the title, or nothing.
     pub(super) note: String,
     pub(super) head: Vec<Head>,
@@ -37,7 +38,7 @@ pub(super) struct Cell {
 
 /// A table whose columns from `numbers_from` on hold numbers.
 fn table<const N: usize>(
-    title: &'static str,
+    title: impl Into<String>,
     note: &str,
     numbers_from: usize,
     head: [&'static str; N],
@@ -50,7 +51,7 @@ fn table<const N: usize>(
         bar: None,
     };
     Table {
-        title,
+        title: title.into(),
         note: note.into(),
         rows: rows
             .map(|row| row.into_iter().enumerate().map(cell).collect())
@@ -119,6 +120,21 @@ pub(super) fn recovery(analysis: &Analysis) -> Table {
         ],
         rows,
     )
+}
+
+/// What became of the features while one was lost: a table for each loss.
+pub(super) fn losses(analysis: &Analysis) -> Vec<Table> {
+    losses::told(analysis)
+        .map(|(title, rows)| {
+            table(
+                format!("Lost features: {title}"),
+                "Counted while the fault was in force; back counts from its verified removal.",
+                1,
+                losses::HEAD,
+                rows.into_iter(),
+            )
+        })
+        .collect()
 }
 
 /// What each service and feature delivered.

@@ -3,7 +3,7 @@
 use crate::{
     analysis::{Analysis, Verdict},
     report::{
-        harness,
+        harness, losses,
         numbers::{self, count, percent, times},
         words::{self, history, shorten, tame},
     },
@@ -154,6 +154,12 @@ impl Page {
                 .collect();
             self.gap();
             self.text(&format!("order of return: {}", order.join(", ")));
+        }
+        for (title, rows) in losses::told(analysis) {
+            if let Some(table) = tables::losses(rows, self.width) {
+                self.heading(&tame(&format!("Lost features: {title}")));
+                self.table(&table);
+            }
         }
         let load = &analysis.load;
         let share = |n: u64| percent((load.offered > 0).then(|| n as f64 / load.offered as f64));

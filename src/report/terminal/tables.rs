@@ -9,6 +9,7 @@ use tabled::{
 use crate::{
     analysis::{Analysis, ClaimResult, State, SubjectResult, UNFINISHED},
     report::{
+        losses,
         numbers::{NOTHING, amount, clock, count, instant, percent, rate, seconds},
         words::{self, shorten, tame, time_to_recover},
     },
@@ -66,6 +67,11 @@ pub(super) fn recovery(analysis: &Analysis, width: usize) -> Option<String> {
         "after",
     ];
     table(head, rows, 2, width)
+}
+
+/// What became of the features while one was lost.
+pub(super) fn losses(rows: Vec<[String; 6]>, width: usize) -> Option<String> {
+    table(losses::HEAD, rows.into_iter(), 1, width)
 }
 
 /// The populations.

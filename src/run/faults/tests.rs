@@ -37,6 +37,7 @@ fn desk(lasting: bool) -> (FaultDesk, SocketAddr) {
         ramp: std::time::Duration::ZERO,
         ramp_out: std::time::Duration::ZERO,
         share: Ratio::ONE,
+        loses: None,
         shape: ShapePlan::default(),
         effect: Effect::Tcp(TcpEffect::Down),
         provenance: Provenance::default(),

@@ -20,6 +20,7 @@ fn fault(start: Trigger, end: Option<Trigger>, ramp: u64) -> FaultPlan {
         ramp: Duration::from_secs(ramp),
         ramp_out: Duration::ZERO,
         share: Ratio::ONE,
+        loses: None,
         shape: crate::plan::ShapePlan::default(),
         effect: Effect::Dns(DnsAnswer::Servfail.into()),
         provenance: Provenance::default(),

@@ -1,6 +1,6 @@
 //! What breaks, where, when, and in which way.
 
-use super::{Anchor, Effect, Provenance, Shape};
+use super::{Anchor, Effect, Loss, Provenance, Shape};
 use crate::{diagnostic::Spanned, time::Story, units::Ratio};
 
 /// A fault as written.
@@ -10,6 +10,8 @@ pub struct Fault {
     pub name: Spanned<String>,
     /// Where it is put in.
     pub at: Spanned<FaultPlace>,
+    /// The feature that is lost by it, where it is there for that.
+    pub lose: Option<Spanned<Loss>>,
     /// When it begins.
     pub from: Spanned<Anchor>,
     /// When it ends; a `kill` needs none.

@@ -6,6 +6,7 @@ mod demand;
 mod effect;
 mod fault;
 mod journey;
+mod loss;
 mod rows;
 mod shape;
 mod template;
@@ -32,6 +33,7 @@ pub use journey::{
     Body, Branch, BranchOn, Check, CsvSource, DataSource, Goto, Journey, Method, RequestStep,
     RoutePattern, RowOrder, StatusSet, Step, Take, TakeFrom, WaitStep,
 };
+pub use loss::{FeatureName, Loss};
 pub use rows::{LARGEST_ROWS, Rows, RowsError};
 pub use shape::{Flap, Shape};
 pub(crate) use template::is_hole_name;

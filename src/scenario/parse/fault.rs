@@ -1,8 +1,8 @@
 //! `faults:`.
 
 use super::{
-    effect::effect, keys::FAULT, names::Names, place::anchor, population::provenance, shape::shape,
-    spread,
+    effect::effect, keys::FAULT, loss, names::Names, place::anchor, population::provenance,
+    shape::shape, spread,
 };
 use crate::{
     diagnostic::{Place, Spanned},
@@ -52,13 +52,19 @@ fn fault(
     let Some(fields) = Fields::open(node, &FAULT, mistakes) else {
         return Vec::new();
     };
-    let members = fields
-        .get("at")
-        .map_or_else(Vec::new, |node| spread::members(node, mistakes));
+    let (lose, members) = loss::places(&fields, mistakes);
     let starts = spread::starts(&fields, &members, names, mistakes);
     let effect = fields
-        .one_of(&["http", "tcp", "dns", "process", "exec"], true, mistakes)
-        .and_then(|entry| Some(Spanned::new(effect(entry, mistakes)?, entry.0.place)));
+        .one_of(
+            &["http", "tcp", "dns", "process", "exec"],
+            !fields.has("lose"),
+            mistakes,
+        )
+        .map(|entry| Some(Spanned::new(effect(entry, mistakes)?, entry.0.place)));
+    let effect = effect.unwrap_or_else(|| {
+        let lost = lose.as_ref()?;
+        Some(Spanned::new(loss::effect(), lost.place))
+    });
     let instant = effect.as_ref().and_then(|effect| match effect.value {
         Effect::Process(process) => Some(process).filter(|p| p.is_instant()),
         Effect::Http(_) | Effect::Tcp(_) | Effect::Dns(_) | Effect::Exec(_) => None,
@@ -88,7 +94,9 @@ fn fault(
     let Some(effect) = effect else {
         return Vec::new();
     };
-    for member in &members {
+    // where needs are is known when the target is
+    let needs = lose.as_ref().is_some_and(|lost| lost.value.needs);
+    for member in members.iter().filter(|_| !needs) {
         check_place(&member.at, &effect, mistakes);
     }
     check_shape(&fields, &effect.value, mistakes);
@@ -103,6 +111,7 @@ fn fault(
             Some(Fault {
                 name: Spanned::new(called, name.place),
                 at: member.at,
+                lose: lose.clone(),
                 from: from?,
                 until,
                 ramp: ramp.unwrap_or_default(),

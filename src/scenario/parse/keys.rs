@@ -197,7 +197,8 @@ pub(super) const FAULT: Table = Table {
     name: "fault",
     what: "a fault",
     keys: &[
-        needs("at"),
+        may("at"),
+        may("lose"),
         needs("from"),
         may("for"),
         may("until"),

@@ -91,7 +91,7 @@ fn known(of: Token<'_>, names: &Names) -> Result<(), Slip> {
 const PLACES: &str = "`portal -> sms`, `service portal`, `feature portal/login`, `process portal`, `dns cowin.test` or `host`";
 
 /// Where a fault is put in.
-pub(super) fn fault_place(words: &mut Words<'_>) -> Result<FaultPlace, Slip> {
+pub(crate) fn fault_place(words: &mut Words<'_>) -> Result<FaultPlace, Slip> {
     let first = words.name("a place")?;
     if words.accept("->") {
         let to = words.name("the service that is dialled")?;

@@ -61,7 +61,7 @@ pub(super) fn members(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Vec<Memb
 
 /// What the faults at these places are called after the name of the list: as short as they can be
 /// told apart. `None` = they cannot.
-fn names(places: &[&FaultPlace]) -> Option<Vec<String>> {
+pub(crate) fn names(places: &[&FaultPlace]) -> Option<Vec<String>> {
     let short = |place: &FaultPlace| match place {
         FaultPlace::Link { to, .. } => to.clone(),
         FaultPlace::Service(name) | FaultPlace::Process(name) => name.clone(),

@@ -55,7 +55,7 @@ pub(super) const TLS: Table = Table {
 pub(super) const FEATURE: Table = Table {
     name: "feature",
     what: "a feature",
-    keys: &[needs("routes"), may("probe"), may("fallback")],
+    keys: &[needs("routes"), may("probe"), may("fallback"), may("needs")],
 };
 
 pub(super) const LINK: Table = Table {

@@ -5,8 +5,8 @@ use crate::{
     diagnostic::Spanned,
     document::{Fields, Mistakes, Node},
     scenario::{
-        model::RoutePattern,
-        parse::{checks, route},
+        model::{FaultPlace, RoutePattern},
+        parse::{checks, fault_place, route},
     },
     target::model::Feature,
 };
@@ -44,12 +44,46 @@ fn feature(
     let fallback = fields
         .get("fallback")
         .map_or_else(Vec::new, |node| checks(node, mistakes));
+    let needs = fields
+        .get("needs")
+        .map_or_else(Vec::new, |node| needs(node, mistakes));
     named.then(|| Feature {
         name: name.clone(),
         routes,
         probe,
         fallback,
+        needs,
     })
+}
+
+/// Where what a feature needs is reached: places of faults, but for those of visitors.
+fn needs(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Vec<Spanned<FaultPlace>> {
+    let mut needs: Vec<Spanned<FaultPlace>> = Vec::new();
+    for item in mistakes.list(node, "a list of places such as `[portal -> docs]`") {
+        let Some(place) = mistakes.parse(item, "a place such as `portal -> docs`", fault_place)
+        else {
+            continue;
+        };
+        let wrong = match &place {
+            FaultPlace::Host | FaultPlace::Feature { .. } => {
+                Some("a feature needs links, names, services and processes")
+            }
+            place if needs.iter().any(|need| need.value == *place) => {
+                Some("this place stands here twice")
+            }
+            FaultPlace::Link { .. }
+            | FaultPlace::Service(_)
+            | FaultPlace::Process(_)
+            | FaultPlace::Dns(_) => None,
+        };
+        if let Some(wrong) = wrong {
+            mistakes.error(item.place, wrong, "not this").hint =
+                Some("for example `needs: [portal -> docs, dns docs.test]`".to_owned());
+            continue;
+        }
+        needs.push(Spanned::new(place, item.place));
+    }
+    needs
 }
 
 /// The most specific route wins; two that are equally specific and can match the same request
