@@ -175,7 +175,7 @@ impl Undo {
     #[must_use]
     pub const fn comes_last(&self) -> bool {
         match self {
-            Self::None | Self::Continue { .. } | Self::Exec(_) => false,
+            Self::None | Self::Continue { .. } | Self::Exec(_) | Self::Http(_) => false,
             Self::ControlGroup(_) => true,
         }
     }

@@ -309,6 +309,7 @@ async fn a_wrong_answer_leads_past_the_link() {
         share: Ratio::ONE,
         shape: ShapePlan::default(),
         effect: Effect::Dns(lie.into()),
+        loses: None,
         provenance: Provenance::default(),
     }];
     let no_error = ResponseCode::NoError;
