@@ -326,14 +326,14 @@ mod tests {
             };
             places.iter().map(of).collect::<Vec<_>>()
         };
-        assert_eq!(found(Controller::Cpu), ["cpu/ false"]);
+        assert_eq!(found(Controller::Cpu), ["cpu false"]);
         assert_eq!(
             found(Controller::Memory),
-            ["memory/api/run false", "memory/api false", "memory/ false"]
+            ["memory/api/run false", "memory/api false", "memory false"]
         );
         let controllers = root.path().join("unified/user/cgroup.controllers");
         fs::write(controllers, "cpuset cpu\n").expect("written");
-        assert_eq!(found(Controller::Cpu), ["cpu/ false", "unified/user true"]);
+        assert_eq!(found(Controller::Cpu), ["cpu false", "unified/user true"]);
     }
 
     fn group(folder: &Path, controller: Controller, unified: bool) -> ControlGroup {

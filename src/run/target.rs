@@ -81,7 +81,8 @@ impl ManagedTarget {
     /// Gives the processes that faults limit their control groups.
     pub(super) async fn confine(&self, run_id: &str) -> Result<(), RunError> {
         for (service, controllers) in limited(&self.plan) {
-            let name = format!("brownout-{run_id}-{}", service.0);
+            // two runs into different folders may have the same id
+            let name = format!("brownout-{run_id}-{}-{}", std::process::id(), service.0);
             let planned = controllers
                 .into_iter()
                 .map(|c| ControlGroup::plan(c, &name));

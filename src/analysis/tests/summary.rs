@@ -185,7 +185,7 @@ fn a_fault_is_blamed_only_where_it_can_reach() {
     let expected = [
         "The neighbour collapsed 4.0 s after opening began and was back 10.0 s before sms_late was \
          removed.",
-        "sms_late (http delay 12s on portal -> sms): the portal failed 2.0 s after it went in and \
+        "sms_late (http delay 12s on portal -> sms): the portal collapsed 2.0 s after it went in and \
          was back as soon as it was removed.",
         "next_door (http delay 12s on neighbour): tolerated (7 hits).",
     ];
