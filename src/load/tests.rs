@@ -459,7 +459,8 @@ async fn a_rate_beyond_this_machine_is_not_sent_for_lag_and_nothing_is_lost() {
     let (_held, addr) = closed_port();
     let unused = Server::start(|_| answer(200, "", ""));
     let policy = ClientPolicy {
-        timeout: Duration::from_millis(100),
+        // longer than what makes a request too late to be sent: a slow start times nothing out
+        timeout: Duration::from_secs(10),
         ..ClientPolicy::default()
     };
     let mut plan = load_plan(&unused, 200_000, vec![get(0, "/")], policy);

@@ -18,7 +18,7 @@ use brownout::{
 };
 use tempfile::TempDir;
 
-use crate::support::free_address;
+use crate::support::{eventually, free_address};
 
 const PORTAL: ServiceId = ServiceId(0);
 const SMS: ServiceId = ServiceId(1);
@@ -427,9 +427,16 @@ async fn expect_injected(stand: &mut Stand) {
 
 #[tokio::test]
 async fn a_restart_is_graceful_and_injected() {
-    let script = "trap 'exit 5' TERM; while :; do sleep 0.01; done";
-    let mut stand = Stand::new(vec![("portal", process(PORTAL, script))]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let set = folder.path().join("set");
+    let script = format!(
+        "trap 'exit 5' TERM; : > '{}'; while :; do sleep 0.01; done",
+        set.display()
+    );
+    let mut stand = Stand::new(vec![("portal", process(PORTAL, &script))]);
     stand.started().await;
+    // ready is what the prober says: the shell may not have come to its trap yet
+    eventually("the trap is set", || set.exists().then_some(()));
     stand.supervisor.restart(PORTAL).await.expect("ended");
     assert_eq!(
         stand.next().await,
