@@ -66,7 +66,7 @@ pub fn can_enter(executable: &Path) -> Result<(), String> {
 }
 
 /// Turns this process, which must have no other threads, into `command`, with `resolv_conf` in the
-/// place of [`RESOLV_CONF`]. Returns only when that fails.
+/// place of `RESOLV_CONF`. Returns only when that fails.
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn enter(resolv_conf: &Path, program: &str, arguments: &[String]) -> EnterError {

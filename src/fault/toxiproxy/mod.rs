@@ -9,7 +9,7 @@
 //! are not kept: upstreams are dialled in parallel and with a time limit, half-close passes, whom a
 //! toxicity meets is seeded, bad attributes are refused (400) instead of crashing later, and only
 //! loopback and private addresses are dialled unless told otherwise. Beyond it: a proxy can be
-//! created together with its toxics; [`lease`]s, which take faults out when who put them in no
+//! created together with its toxics; leases, which take faults out when who put them in no
 //! longer says that it lives; and counts of connections.
 
 mod attributes;
