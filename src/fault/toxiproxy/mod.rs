@@ -5,7 +5,7 @@
 //!                     who      what       leases       a listener and its toxics
 //! ```
 //!
-//! What Toxiproxy's clients see is Toxiproxy: paths, codes, messages, JSON ([`wire`]). Its defects
+//! What Toxiproxy's clients see is Toxiproxy: paths, codes, messages, JSON (`wire`). Its defects
 //! are not kept: upstreams are dialled in parallel and with a time limit, half-close passes, whom a
 //! toxicity meets is seeded, bad attributes are refused (400) instead of crashing later, and only
 //! loopback and private addresses are dialled unless told otherwise. Beyond it: a proxy can be
