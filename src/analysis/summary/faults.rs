@@ -79,7 +79,7 @@ impl Teller<'_, '_> {
         &self.groups[self.own]
     }
 
-    /// `lost_name (dns servfail on portal.test): the portal failed 2.0 s after it went in and was
+    /// `lost_name (dns servfail on portal.test): portal failed 2.0 s after it went in and was
     /// back as soon as it was removed.`
     fn sentence(&self) -> String {
         let plan = self.world.plan;
@@ -161,7 +161,7 @@ impl Teller<'_, '_> {
         if !whole.is_empty() {
             let calm = own.is_empty() && fallen.is_empty();
             let calm = if calm { ", without an incident" } else { "" };
-            told.push(format!("the {name} {}{calm}", words::clauses(&whole)));
+            told.push(format!("{name} {}{calm}", words::clauses(&whole)));
         }
         told.extend(aside);
         if apart {
@@ -194,7 +194,7 @@ impl Teller<'_, '_> {
     fn whose(&self, name: &str) -> String {
         let with_features = self.services.values().filter(|s| !s.features.is_empty());
         if with_features.count() > 1 {
-            format!(" of the {name}")
+            format!(" of {name}")
         } else {
             String::new()
         }
@@ -312,7 +312,7 @@ impl Teller<'_, '_> {
         let mut down = services().filter(|(_, s)| incident_at(&s.whole, before).is_some());
         if let Some((name, _)) = down.next() {
             return format!(
-                "went in while the {name} was unhealthy already, and no new harm can be told apart"
+                "went in while {name} was unhealthy already, and no new harm can be told apart"
             );
         }
         let of = |place: &Judged<'_>| {
@@ -324,7 +324,7 @@ impl Teller<'_, '_> {
             return "nothing was measured while it was in force".to_owned();
         }
         if let Some(judged) = places().find(|p| p.states[bins.clone()].contains(&State::Shedding)) {
-            return format!("no incident; the {} shed load honestly", judged.name);
+            return format!("no incident; {} shed load honestly", judged.name);
         }
         let flaps = places().filter_map(|p| {
             let success = p.samples.sum(bins.clone()).success()?;

@@ -51,7 +51,7 @@ pub(super) fn crashed(crashes: &[&ServiceEvent]) -> Option<String> {
     Some(format!("crashed {} ({why})", text::times(crashes.len())))
 }
 
-/// `The portal collapsed 6.0 s after opening began, crashed 3 times (liveness), and was back
+/// `portal collapsed 6.0 s after opening began, crashed 3 times (liveness), and was back
 /// 41.0 s after sms_late was removed.`
 pub(super) fn story(
     world: &World<'_>,
@@ -89,10 +89,7 @@ pub(super) fn story(
         return None;
     }
     let worst = worst_state.unwrap_or(State::Unknown);
-    Some((
-        worst,
-        format!("The {name} {}{aside}.", words::clauses(&parts)),
-    ))
+    Some((worst, format!("{name} {}{aside}.", words::clauses(&parts))))
 }
 
 fn first_of(service: &ServiceResult, state: State) -> Option<f64> {

@@ -30,7 +30,7 @@ pub(super) fn spread(world: &World<'_>, name: &str, service: &ServiceResult) -> 
                 })
                 .collect();
             let parts = words::clauses(&parts);
-            Some(format!("Of the features of the {name}, {parts}."))
+            Some(format!("Of the features of {name}, {parts}."))
         }
     }
 }

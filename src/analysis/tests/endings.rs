@@ -166,19 +166,19 @@ fn a_stop_does_not_say_how_it_would_have_ended() {
         (
             failing(END),
             80,
-            "The portal collapsed 2.0 s after opening began and was still down when the run \
+            "portal collapsed 2.0 s after opening began and was still down when the run \
              was stopped.",
         ),
         (
             failing(64),
             72,
-            "The portal collapsed 2.0 s after opening began; whether it came back could not \
+            "portal collapsed 2.0 s after opening began; whether it came back could not \
              be told: the run was stopped 12.0 s after sms_late was removed.",
         ),
         (
             failing(END),
             62,
-            "The portal collapsed 2.0 s after opening began; whether it came back could not \
+            "portal collapsed 2.0 s after opening began; whether it came back could not \
              be told: the run was stopped 2.0 s after sms_late was removed.",
         ),
     ];

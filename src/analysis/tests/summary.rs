@@ -73,12 +73,12 @@ fn each_of_several_faults_is_told_by_itself() {
         },
     );
     let expected = [
-        "sms_late (http delay 12s on portal -> sms): the portal collapsed 2.0 s after it went in \
+        "sms_late (http delay 12s on portal -> sms): portal collapsed 2.0 s after it went in \
          and was back as soon as it was removed.",
         "no_login (http delay 12s on portal): only login collapsed as soon as it went in and came \
          back 5.0 s after it was removed; slots stayed healthy.",
         "slow_line (http delay 12s on portal -> sms): tolerated (1,135 hits).",
-        "died (process kill on portal): the portal was killed by us and was started again after \
+        "died (process kill on portal): portal was killed by us and was started again after \
          1.0 s, without an incident.",
         "One more fault followed.",
     ];
@@ -114,9 +114,9 @@ fn an_incident_that_outlives_the_next_fault_stays_with_its_own() {
     let name = lost_name(&script);
     let script = script.fault(name, 80, 90, 5);
     let expected = [
-        "sms_late (http delay 12s on portal -> sms): the portal collapsed 5.0 s after it went in \
+        "sms_late (http delay 12s on portal -> sms): portal collapsed 5.0 s after it went in \
          and was back 50.0 s after it was removed.",
-        "lost_name (dns SERVFAIL on portal.test): went in while the portal was unhealthy already, \
+        "lost_name (dns SERVFAIL on portal.test): went in while portal was unhealthy already, \
          and no new harm can be told apart.",
     ];
     assert_eq!(told(&script), expected);
@@ -129,7 +129,7 @@ fn trouble_without_a_fault_is_told_before_the_faults() {
     let name = lost_name(&script);
     let script = script.fault(name, 70, 75, 3);
     let told = told(&script);
-    let expected = "The portal browned out 30.0 s after lost_name was put in and was back 20.0 s \
+    let expected = "portal browned out 30.0 s after lost_name was put in and was back 20.0 s \
                     after its onset.";
     assert_eq!(told[0], expected);
     assert_eq!(told.len(), 3);
@@ -142,7 +142,7 @@ fn faults_that_go_in_together_share_a_sentence() {
     let name = lost_name(&script);
     let script = script.fault(name, 30, T1, 5);
     let expected = "sms_late (http delay 12s on portal -> sms) and lost_name (dns SERVFAIL on \
-                    portal.test): the portal collapsed as soon as they went in and was not back by \
+                    portal.test): portal collapsed as soon as they went in and was not back by \
                     the end of the run.";
     assert_eq!(told(&script), [expected]);
 }
@@ -185,7 +185,7 @@ fn a_fault_is_blamed_only_where_it_can_reach() {
     let expected = [
         "The neighbour collapsed 4.0 s after opening began and was back 10.0 s before sms_late was \
          removed.",
-        "sms_late (http delay 12s on portal -> sms): the portal collapsed 2.0 s after it went in and \
+        "sms_late (http delay 12s on portal -> sms): portal collapsed 2.0 s after it went in and \
          was back as soon as it was removed.",
         "next_door (http delay 12s on neighbour): tolerated (7 hits).",
     ];
@@ -203,7 +203,7 @@ fn faults_that_go_in_together_elsewhere_are_told_apart() {
     let script = script.fault(next_door, 30, 100, 7);
     let told = told(&script);
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].starts_with("sms_late (http delay 12s on portal -> sms): the portal"));
+    assert!(told[0].starts_with("sms_late (http delay 12s on portal -> sms): portal"));
     assert!(told[1].ends_with("tolerated (7 hits)."), "{told:?}");
 }
 
@@ -217,7 +217,7 @@ fn silence_after_an_incident_does_not_hide_the_return() {
     }
     let name = lost_name(&script);
     let script = script.fault(name, 100, 110, 5);
-    let expected = "sms_late (http delay 12s on portal -> sms): the portal collapsed 5.0 s after \
+    let expected = "sms_late (http delay 12s on portal -> sms): portal collapsed 5.0 s after \
                     it went in and was back 6.0 s after it was removed.";
     assert_eq!(told(&script)[0], expected);
 }
@@ -227,9 +227,9 @@ fn one_fault_is_followed_by_how_the_features_differ() {
     let mut script = Script::calm();
     only_login(&mut script, 35..60);
     let expected = [
-        "The portal browned out 5.0 s after opening began and was back as soon as sms_late was \
+        "portal browned out 5.0 s after opening began and was back as soon as sms_late was \
          removed.",
-        "Of the features of the portal, login collapsed and slots stayed healthy.",
+        "Of the features of portal, login collapsed and slots stayed healthy.",
     ];
     assert_eq!(told(&script), expected);
 }
@@ -239,7 +239,7 @@ fn several_incidents_of_one_fault_are_counted() {
     let mut script = Script::calm();
     script.fail(35..45, Outcome::Http5xx, 1.0);
     script.fail(65..75, Outcome::Http5xx, 0.5);
-    let expected = "The portal collapsed 5.0 s after opening began, was unhealthy twice in all, \
+    let expected = "portal collapsed 5.0 s after opening began, was unhealthy twice in all, \
                     and was back for good 10.0 s after its last onset.";
     let told = told(&script);
     assert_eq!(told.len(), 1, "{told:?}");

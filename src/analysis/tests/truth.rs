@@ -409,7 +409,7 @@ fn the_summary_reads_like_a_post_mortem() {
     script.exit(60.0, ExitCause::Liveness);
     script.exit(70.0, ExitCause::Liveness);
     let analysis = analyse(&script.record);
-    let expected = "The portal collapsed 6.0 s after opening began, crashed 3 times (liveness), \
+    let expected = "portal collapsed 6.0 s after opening began, crashed 3 times (liveness), \
                     and was back 41.0 s after sms_late was removed.";
     assert_eq!(analysis.summary[1], expected);
 }
