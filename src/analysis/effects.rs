@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     plan::{FaultPlan, PlacePlan, Plan},
-    scenario::model::{Effect, TcpEffect, TcpStream},
+    scenario::model::Effect,
     units::{Ratio, Span},
 };
 
@@ -12,7 +12,7 @@ use crate::{
 pub(crate) fn describe(fault: &FaultPlan) -> String {
     let mut text = match &fault.effect {
         Effect::Http(effect) => format!("http: {}{}", effect.action, effect.matching),
-        Effect::Tcp(effect) => tcp(effect),
+        Effect::Tcp(effect) => format!("tcp: {effect}"),
         Effect::Dns(effect) => format!("dns: {effect}"),
         Effect::Process(effect) => format!("process: {effect}"),
         Effect::Exec(exec) => format!("exec: {}", exec.inject.join(" ")),
@@ -40,57 +40,6 @@ pub(crate) fn describe(fault: &FaultPlan) -> String {
         ));
     }
     text
-}
-
-fn tcp(effect: &TcpEffect) -> String {
-    let way = |stream: &TcpStream| match stream {
-        TcpStream::Upstream => " upstream",
-        TcpStream::Downstream => "",
-    };
-    match effect {
-        TcpEffect::Latency {
-            latency,
-            jitter,
-            stream,
-        } => {
-            let jitter = if jitter.is_zero() {
-                String::new()
-            } else {
-                format!(" ± {}", Span(*jitter))
-            };
-            format!("tcp: latency {}{jitter}{}", Span(*latency), way(stream))
-        }
-        TcpEffect::Bandwidth { rate, stream } => {
-            format!("tcp: bandwidth {rate}{}", way(stream))
-        }
-        TcpEffect::SlowClose { delay, stream } => {
-            format!("tcp: slow_close {}{}", Span(*delay), way(stream))
-        }
-        TcpEffect::Slicer {
-            size,
-            variation,
-            delay,
-            stream,
-        } => {
-            let variation = match variation.0 {
-                0 => String::new(),
-                _ => format!(" ± {variation}"),
-            };
-            let delay = match delay.is_zero() {
-                true => String::new(),
-                false => format!(" every {}", Span(*delay)),
-            };
-            format!("tcp: slicer {size}{variation}{delay}{}", way(stream))
-        }
-        TcpEffect::LimitData { bytes, stream } => {
-            format!("tcp: limit_data {bytes}{}", way(stream))
-        }
-        TcpEffect::Timeout { timeout, stream } => {
-            format!("tcp: timeout {}{}", Span(*timeout), way(stream))
-        }
-        TcpEffect::Down => "tcp: down".to_owned(),
-        TcpEffect::Reset { after } => format!("tcp: reset after {}", Span(*after)),
-    }
 }
 
 /// For how long caches may hide a DNS fault, or keep it: the TTL of its zone, as far as it is

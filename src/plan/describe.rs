@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     plan::Assumption,
-    scenario::model::{Edge, Effect, HttpAction, ProcessEffect, TcpEffect, TcpStream},
+    scenario::model::{Edge, Effect, HttpAction, ProcessEffect},
     seed::Seed,
     time::{Compression, Offset, Story},
     units::{Ratio, Span},
@@ -263,7 +263,7 @@ fn waits(plan: &Plan, trigger: &Trigger) -> String {
 fn does(fault: &FaultPlan) -> String {
     let mut text = match &fault.effect {
         Effect::Http(http) => format!("{}{}", done_to_requests(&http.action), http.matching),
-        Effect::Tcp(tcp) => tcp_does(tcp),
+        Effect::Tcp(tcp) => tcp.to_string(),
         Effect::Dns(dns) => dns.to_string(),
         Effect::Process(process) => match process {
             ProcessEffect::Kill => "killed".to_owned(),
@@ -304,60 +304,6 @@ fn does(fault: &FaultPlan) -> String {
     }
 }
 
-fn tcp_does(effect: &TcpEffect) -> String {
-    match effect {
-        TcpEffect::Latency {
-            latency,
-            jitter,
-            stream,
-        } => {
-            let jitter = match jitter.is_zero() {
-                true => String::new(),
-                false => format!(" ± {}", Span(*jitter)),
-            };
-            format!("{} slower {}{jitter}", direction(*stream), Span(*latency))
-        }
-        TcpEffect::Bandwidth { rate, stream } if rate.0 == 0 => {
-            format!("{} held back", direction(*stream))
-        }
-        TcpEffect::Bandwidth { rate, stream } => {
-            format!("{} at {rate} a connection", direction(*stream))
-        }
-        TcpEffect::SlowClose { delay, stream } => {
-            format!("end of {} late by {}", direction(*stream), Span(*delay))
-        }
-        TcpEffect::Timeout { timeout, stream } if timeout.is_zero() => {
-            format!("{} swallowed, never closed", direction(*stream))
-        }
-        TcpEffect::Timeout { timeout, stream } => {
-            let timeout = Span(*timeout);
-            format!("{} swallowed, closed after {timeout}", direction(*stream))
-        }
-        TcpEffect::Slicer {
-            size,
-            variation,
-            delay,
-            stream,
-        } => {
-            let variation = match variation.0 {
-                0 => String::new(),
-                _ => format!(" ± {variation}"),
-            };
-            let delay = match delay.is_zero() {
-                true => String::new(),
-                false => format!(", {} after each", Span(*delay)),
-            };
-            let direction = direction(*stream);
-            format!("{direction} in pieces of {size}{variation}{delay}")
-        }
-        TcpEffect::LimitData { bytes, stream } => {
-            format!("closed after {bytes} of {}", direction(*stream))
-        }
-        TcpEffect::Down => "refused".to_owned(),
-        TcpEffect::Reset { after } => format!("reset after {}", Span(*after)),
-    }
-}
-
 /// What is done to requests, in a few words.
 fn done_to_requests(action: &HttpAction) -> String {
     match action {
@@ -373,13 +319,6 @@ fn done_to_requests(action: &HttpAction) -> String {
         | HttpAction::Slow(_)
         | HttpAction::Stale
         | HttpAction::Truncate(_) => action.to_string(),
-    }
-}
-
-const fn direction(stream: TcpStream) -> &'static str {
-    match stream {
-        TcpStream::Upstream => "requests",
-        TcpStream::Downstream => "answers",
     }
 }
 

@@ -1,10 +1,10 @@
 //! What happens to TCP connections on a link.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{ByteRate, ByteSize};
+use crate::units::{ByteRate, ByteSize, Span};
 
 /// What happens to TCP connections; the semantics are Toxiproxy's. All times are real time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,6 +68,46 @@ pub enum TcpEffect {
     },
 }
 
+/// As it is written in a scenario: the toxic, its figures, and the direction unless it is the usual one.
+impl fmt::Display for TcpEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latency {
+                latency,
+                jitter,
+                stream,
+            } => {
+                write!(f, "latency {}", Span(*latency))?;
+                if !jitter.is_zero() {
+                    write!(f, " ± {}", Span(*jitter))?;
+                }
+                write!(f, "{stream}")
+            }
+            Self::Bandwidth { rate, stream } => write!(f, "bandwidth {rate}{stream}"),
+            Self::SlowClose { delay, stream } => write!(f, "slow_close {}{stream}", Span(*delay)),
+            Self::Timeout { timeout, stream } => write!(f, "timeout {}{stream}", Span(*timeout)),
+            Self::Slicer {
+                size,
+                variation,
+                delay,
+                stream,
+            } => {
+                write!(f, "slicer {size}")?;
+                if variation.0 > 0 {
+                    write!(f, " ± {variation}")?;
+                }
+                if !delay.is_zero() {
+                    write!(f, " every {}", Span(*delay))?;
+                }
+                write!(f, "{stream}")
+            }
+            Self::LimitData { bytes, stream } => write!(f, "limit_data {bytes}{stream}"),
+            Self::Down => f.write_str("down"),
+            Self::Reset { after } => write!(f, "reset after {}", Span(*after)),
+        }
+    }
+}
+
 /// A direction of a connection, as Toxiproxy names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -77,4 +117,14 @@ pub enum TcpStream {
     /// From the server to the client.
     #[default]
     Downstream,
+}
+
+/// Follows an effect: ` upstream`, and nothing for the usual direction.
+impl fmt::Display for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Upstream => " upstream",
+            Self::Downstream => "",
+        })
+    }
 }
