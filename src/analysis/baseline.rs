@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::BaselineVerdict,
-    measure::{Cell, Latencies},
+    measure::{Latencies, PackedCell},
     plan::{Origin, Plan, Rule, SeriesId},
     scenario::model::Subject,
     units::Span,
@@ -41,7 +41,7 @@ pub(crate) const fn name(verdict: BaselineVerdict) -> &'static str {
 #[must_use]
 pub fn judge_baseline(
     plan: &Plan,
-    cells: &BTreeMap<(u32, SeriesId), Cell>,
+    cells: &BTreeMap<(u32, SeriesId), PackedCell>,
 ) -> (BaselineVerdict, BaselineResult) {
     let (from, to) = plan.baseline_window();
     let grid = Grid::new(plan.measure.bin, to.0, Duration::MAX);
@@ -192,7 +192,7 @@ fn leap([early, late]: &[Half; 2]) -> Option<String> {
 /// requests here: journeys may take longer than a baseline.
 fn below(
     plan: &Plan,
-    cells: &BTreeMap<(u32, SeriesId), Cell>,
+    cells: &BTreeMap<(u32, SeriesId), PackedCell>,
     grid: Grid,
     bins: &std::ops::Range<usize>,
 ) -> Option<String> {
@@ -229,7 +229,7 @@ pub(crate) fn capacity(plan: &Plan, subject: &Subject) -> Option<f64> {
 
 fn of_subject<'a>(
     plan: &Plan,
-    cells: &'a BTreeMap<(u32, SeriesId), Cell>,
+    cells: &'a BTreeMap<(u32, SeriesId), PackedCell>,
     subject: &Subject,
     grid: Grid,
 ) -> Option<Samples<'a>> {

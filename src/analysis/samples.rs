@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use super::{grid::Grid, stats::Counts};
 use crate::{
-    measure::{Cell, JourneyCell, Latencies},
+    measure::{JourneyCell, Latencies, PackedCell, PackedLatencies},
     plan::{Origin, Plan, SeriesId},
 };
 
@@ -46,14 +46,15 @@ impl JudgedBy {
     }
 }
 
-/// What one bin of a subject holds. Histograms stay in the record and are merged when asked for.
+/// What one bin of a subject holds. Histograms stay packed in the record and are
+/// opened when asked for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bin<'a> {
     /// Its counts.
     pub(crate) counts: Counts,
     /// Whether they are the probe's, since no load came this way.
     pub(crate) probe: bool,
-    cells: Vec<&'a Cell>,
+    cells: Vec<&'a PackedCell>,
 }
 
 /// A subject's bins.
@@ -66,10 +67,10 @@ pub(crate) struct Samples<'a> {
     /// Everything that was measured, also after the last bin (late retries).
     pub(crate) total: Counts,
     reading: Reading,
-    all: Vec<&'a Cell>,
+    all: Vec<&'a PackedCell>,
 }
 
-type Cells = BTreeMap<(u32, SeriesId), Cell>;
+type Cells = BTreeMap<(u32, SeriesId), PackedCell>;
 
 impl<'a> Samples<'a> {
     fn empty(by: JudgedBy, grid: Grid, reading: Reading) -> Self {
@@ -238,18 +239,18 @@ impl<'a> Samples<'a> {
         self.merge(self.all.iter())
     }
 
-    fn merge<'b>(&self, cells: impl Iterator<Item = &'b &'a Cell>) -> Latencies
+    fn merge<'b>(&self, cells: impl Iterator<Item = &'b &'a PackedCell>) -> Latencies
     where
         'a: 'b,
     {
         let mut merged = Latencies::default();
         for cell in cells {
-            merged.merge(self.times(cell));
+            merged.add(self.times(cell));
         }
         merged
     }
 
-    fn times(&self, cell: &'a Cell) -> &'a Latencies {
+    fn times(&self, cell: &'a PackedCell) -> &'a PackedLatencies {
         match self.reading {
             Reading::Measured | Reading::UnsentCounted | Reading::UnsentGood => &cell.response,
             Reading::ServiceTime => &cell.service,
@@ -265,7 +266,7 @@ impl<'a> Samples<'a> {
     }
 }
 
-fn read(cell: &Cell, reading: Reading) -> Counts {
+fn read(cell: &PackedCell, reading: Reading) -> Counts {
     let mut counts = Counts::from(cell);
     match reading {
         Reading::Measured | Reading::ServiceTime => {}

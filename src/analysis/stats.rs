@@ -4,7 +4,7 @@
 use std::ops::AddAssign;
 
 use super::LatencySummary;
-use crate::measure::{Cell, Latencies, Outcome};
+use crate::measure::{Latencies, Outcome, PackedCell};
 
 /// The 97.5% quantile of the normal distribution: intervals hold 95%.
 const Z: f64 = 1.96;
@@ -76,8 +76,8 @@ impl Counts {
     }
 }
 
-impl From<&Cell> for Counts {
-    fn from(cell: &Cell) -> Self {
+impl From<&PackedCell> for Counts {
+    fn from(cell: &PackedCell) -> Self {
         let counts = &cell.counts;
         Self {
             offered: counts.offered(),

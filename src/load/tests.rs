@@ -19,7 +19,7 @@ use crate::{
         Network, Wiring,
         testing::{Act, Server, answer, closed_port, plan, service_at},
     },
-    measure::{Cell, JourneyCell, Outcome},
+    measure::{Cell, JourneyCell, Outcome, PackedLatencies},
     plan::{
         JourneyPlan, Origin, Plan, PopulationPlan, RateCurve, RequestPlan, Series, SeriesId,
         ServiceId, StepPlan, WaitPlan,
@@ -372,7 +372,8 @@ async fn a_stall_is_measured_from_the_intended_starts() {
     assert_eq!(cell.counts.good(), 100);
     // 31 arrivals fall into the stall; the one at its k-th 10 ms waits for 300 - 10 k ms, so about
     // 20 wait above 100 ms and about 10 above 200 ms. A closed loop would have seen a single one.
-    let above = |ms| cell.response.count_above(Duration::from_millis(ms));
+    let response = PackedLatencies::from(&cell.response);
+    let above = |ms| response.count_above(Duration::from_millis(ms));
     assert!(above(100) >= 15, "{}", above(100));
     assert!(above(200) >= 5, "{}", above(200));
     assert!(cell.response.quantile(1.0) >= Some(stall));

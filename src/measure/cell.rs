@@ -8,7 +8,7 @@ use hdrhistogram::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::OutcomeCounts;
+use super::{OutcomeCounts, PackedLatencies, buckets::lowest};
 use crate::plan::SeriesId;
 
 /// Latencies are kept in microseconds, 1 us to 1 h, 3 significant digits; beyond it saturates.
@@ -31,7 +31,8 @@ pub struct Cell {
     pub service: Latencies,
 }
 
-/// A histogram of microseconds that costs nothing while it is empty.
+/// A histogram of microseconds, open: quick to add to and to read, and some 65 KB large unless it is
+/// empty. What is kept for long is packed ([`PackedLatencies`]).
 #[derive(Debug, Clone, Default)]
 pub struct Latencies(Option<Box<Histogram<u64>>>);
 
@@ -63,6 +64,19 @@ impl Latencies {
         }
     }
 
+    /// Adds packed times.
+    pub fn add(&mut self, packed: &PackedLatencies) {
+        if packed.is_empty() {
+            return;
+        }
+        let histogram = self.0.get_or_insert_with(Self::new_histogram);
+        for (bucket, count) in packed.buckets() {
+            histogram
+                .record_n(lowest(bucket), count)
+                .expect("an auto-resizing histogram takes any value that another held");
+        }
+    }
+
     /// Number of recorded times.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -84,17 +98,13 @@ impl Latencies {
         ))
     }
 
-    /// How many recorded times are above `limit` (within the histogram's 3 digits).
-    #[must_use]
-    pub fn count_above(&self, limit: std::time::Duration) -> u64 {
-        let Some(histogram) = &self.0 else { return 0 };
-        let micros = u64::try_from(limit.as_micros())
-            .unwrap_or(u64::MAX)
-            .clamp(1, HIGHEST_MICROS);
-        if micros >= histogram.high() {
-            return 0;
-        }
-        histogram.len() - histogram.count_between(0, micros)
+    /// A value of each bucket that is not empty, in microseconds and in order, and how many lie
+    /// in it.
+    pub(super) fn recorded(&self) -> impl Iterator<Item = (u64, u64)> {
+        let histogram = self.0.iter();
+        histogram
+            .flat_map(|histogram| histogram.iter_recorded())
+            .map(|step| (step.value_iterated_to(), step.count_at_value()))
     }
 }
 
@@ -253,8 +263,6 @@ mod tests {
         let back: Latencies = serde_json::from_str(&text).expect("reads back");
         assert_eq!(back.len(), 4);
         assert_eq!(back.quantile(1.0), latencies.quantile(1.0));
-        assert_eq!(back.count_above(Duration::from_millis(50)), 2);
-        assert_eq!(back.count_above(Duration::from_secs(20)), 0);
         assert!(
             serde_json::from_str::<Latencies>("\"\"")
                 .expect("empty")

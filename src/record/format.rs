@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{HarnessTick, RunEvent},
-    measure::{Cell, JourneyCell},
+    measure::{JourneyCell, PackedCell},
     plan::{Plan, SeriesId},
     time::Offset,
 };
@@ -68,7 +68,7 @@ pub struct Record {
     /// How the harness fared, second by second.
     pub harness: Vec<(Offset, HarnessTick)>,
     /// Requests by (bin, series).
-    pub cells: BTreeMap<(u32, SeriesId), Cell>,
+    pub cells: BTreeMap<(u32, SeriesId), PackedCell>,
     /// Journeys by (bin, population).
     pub journeys: BTreeMap<(u32, u16), JourneyCell>,
     /// Set when the record has no end.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{CutOff, FILE_NAME, FORMAT_VERSION, Header, Line, Record};
 use crate::{
     event::RunEvent,
-    measure::{BinDelta, Cell, JourneyCell},
+    measure::{BinDelta, JourneyCell, PackedCell},
     time::Offset,
 };
 
@@ -153,7 +153,7 @@ fn read_header(line: &[u8], whole: bool, path: &Path) -> Result<Header, ReadErro
 struct Reading {
     events: Vec<(Offset, RunEvent)>,
     harness: Vec<(Offset, crate::event::HarnessTick)>,
-    cells: BTreeMap<(u32, crate::plan::SeriesId), Cell>,
+    cells: BTreeMap<(u32, crate::plan::SeriesId), PackedCell>,
     journeys: BTreeMap<(u32, u16), JourneyCell>,
     last: Offset,
     ended: bool,
@@ -174,11 +174,9 @@ impl Reading {
     }
 
     fn add(&mut self, delta: BinDelta) {
-        for cell in delta.cells {
-            self.cells
-                .entry((cell.bin, cell.series))
-                .or_default()
-                .merge(&cell.into());
+        for cell in &delta.cells {
+            let sum = self.cells.entry((cell.bin, cell.series)).or_default();
+            sum.merge(&cell.into());
         }
         for journey in delta.journeys {
             let sum = self

@@ -21,7 +21,7 @@ use crate::{
     event::{BaselineVerdict, RunEvent, StopReason},
     fault::Planes,
     load::{Drained, LoadHandle, LoadSetup},
-    measure::{BinDelta, Cell},
+    measure::{BinDelta, PackedCell},
     plan::{Plan, SeriesId},
     probe::ProbeHandle,
     time::{Clock, Offset},
@@ -47,8 +47,8 @@ pub(super) struct Dispatcher {
     /// Of the load, since the last tick.
     schedule: Schedule,
     stops: StopWatch,
-    /// What the baseline is judged by; emptied then, so that memory stays constant.
-    baseline: Option<BTreeMap<(u32, SeriesId), Cell>>,
+    /// What the baseline is judged by; packed, for it may last as long as the run, and emptied then.
+    baseline: Option<BTreeMap<(u32, SeriesId), PackedCell>>,
     complete: bool,
     stopping: bool,
 }
@@ -238,7 +238,7 @@ impl Dispatcher {
         if let Some(baseline) = &mut self.baseline {
             for cell in &delta.cells {
                 let sum = baseline.entry((cell.bin, cell.series)).or_default();
-                sum.merge(&cell.clone().into());
+                sum.merge(&cell.into());
             }
         }
         if !delta.cells.is_empty() || !delta.journeys.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::{process::Stdio, time::Duration};
 
-use brownout::{measure::Latencies, record};
+use brownout::{measure::PackedLatencies, record};
 use tokio::time::Instant;
 
 use crate::support::{
@@ -65,7 +65,7 @@ fn a_real_stall_of_two_seconds_is_recorded_as_arithmetic_says() {
     assert_eq!(ended.code(), Some(0), "no request was lost by waiting");
     expect_exit(&bench.output(&["report", "latest"]), 0);
     let record = record::read(&kept).expect("a record");
-    let mut waits = Latencies::default();
+    let mut waits = PackedLatencies::default();
     for cell in record.cells.values() {
         waits.merge(&cell.response);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::script::{
-    END, LOGIN, RATE, Script, T0, T1, at, claim, during, feature, portal, success_at_least,
+    END, LOGIN, RATE, Script, T0, T1, at, claim, during, feature, portal, success_at_least, times,
 };
 use crate::{
     analysis::{Verdict, analyse, judge_baseline},
@@ -110,9 +110,7 @@ fn lateness_makes_a_gate_inconclusive_where_service_time_disagrees() {
         for second in 40..50 {
             let cell = script.record.cells.get_mut(&(second as u32, LOGIN));
             let cell = cell.expect("scripted");
-            for _ in 0..20 {
-                cell.response.record(Duration::from_secs(2));
-            }
+            cell.response.merge(&times(Duration::from_secs(2), 20));
         }
         script
     };

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use proptest::prelude::*;
 
 use super::script::{
-    END, LOGIN, SLOTS, Script, claim, during, feature, portal, removal, success_at_least,
+    END, LOGIN, SLOTS, Script, claim, during, feature, portal, removal, success_at_least, times,
 };
 use crate::{
     analysis::{Verdict, analyse},
     event::StopReason,
-    measure::{Cell, Outcome},
+    measure::{Outcome, PackedCell},
     plan::Rule,
     scenario::model::Happening,
 };
@@ -141,10 +141,10 @@ proptest! {
         let add = |parts: &[(u32, Outcome, u64, u64)]| {
             let mut script = Script::calm();
             for (bin, outcome, n, millis) in parts {
-                let mut delta = Cell::default();
+                let mut delta = PackedCell::default();
                 delta.counts.add(*outcome, *n);
                 delta.first_attempts = *n;
-                delta.response.record(Duration::from_millis(*millis));
+                delta.response = times(Duration::from_millis(*millis), 1);
                 let cell = script.record.cells.entry((*bin + 40, LOGIN)).or_default();
                 cell.merge(&delta);
             }

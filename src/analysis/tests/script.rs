@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     event::{BaselineVerdict, ExitCause, RunEvent, StopReason},
-    measure::{Cell, JourneyCell, Outcome},
+    measure::{JourneyCell, Latencies, Outcome, PackedCell, PackedLatencies},
     plan::{
         ClaimPlan, FaultPlan, FeaturePlan, JourneyPlan, Origin, Phase, PlacePlan, Plan, Point,
         PopulationPlan, Protocol, RateCurve, Rule, Series, SeriesId, ServiceId, ServicePlan,
@@ -197,11 +197,10 @@ impl Script {
         let cell = self.record.cells.entry(key).or_default();
         cell.counts.add(outcome, n);
         cell.first_attempts += n;
-        for _ in 0..n {
-            cell.response.record(took);
-            if outcome.is_sent() {
-                cell.service.record(took);
-            }
+        let times = times(took, n);
+        cell.response.merge(&times);
+        if outcome.is_sent() {
+            cell.service.merge(&times);
         }
     }
 
@@ -267,6 +266,13 @@ impl Script {
     }
 }
 
+/// So many times of one length.
+pub(super) fn times(length: Duration, n: u64) -> PackedLatencies {
+    let mut times = Latencies::default();
+    (0..n).for_each(|_| times.record(length));
+    (&times).into()
+}
+
 fn record(plan: Plan) -> Record {
     Record {
         header: Header {
@@ -279,7 +285,7 @@ fn record(plan: Plan) -> Record {
         },
         events: Vec::new(),
         harness: Vec::new(),
-        cells: BTreeMap::<(u32, SeriesId), Cell>::new(),
+        cells: BTreeMap::<(u32, SeriesId), PackedCell>::new(),
         journeys: BTreeMap::new(),
         cut_off: None,
     }
