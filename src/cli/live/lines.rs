@@ -6,7 +6,7 @@ use std::time::Duration;
 use brownout::{time::Offset, units::Span};
 use owo_colors::{OwoColorize, Style};
 
-use super::Status;
+use super::{Status, status::Journeys};
 
 /// Cells of the bar, where there is room for them.
 const BAR: usize = 20;
@@ -69,7 +69,14 @@ fn counts(status: &Status) -> Line {
     add("errors", status.errors, bad);
     add("shed", status.shed, Style::new().yellow());
     add("sent", status.sent, Style::new());
-    add("planned", status.planned, Style::new());
+    // where there are users alone, nothing is
+    if status.planned > 0 || status.journeys.is_none() {
+        add("planned", status.planned, Style::new());
+    }
+    if let Some(Journeys { began, ended }) = status.journeys {
+        add("journeys of users", began, Style::new());
+        add("ended", ended, Style::new());
+    }
     if status.not_sent > 0 {
         add("not sent", status.not_sent, bad);
     }
@@ -176,6 +183,7 @@ pub(super) mod tests {
             phase: "broken".into(),
             faults: vec!["lost".into(), "late".into()],
             planned: 400,
+            journeys: None,
             sent: 431,
             not_sent: 3,
             good: 300,
@@ -197,6 +205,19 @@ pub(super) mod tests {
              good 300  errors 108  shed 20  sent 431  planned 400  not sent 3  in flight 12\n\
              p50 2.0ms  p99 1.5s (n 428)  lag 1.2ms  http_5xx 100, refused 8, not_sent_lag…"
         );
+    }
+
+    #[test]
+    fn users_have_no_plan_but_journeys() {
+        let (began, ended) = (31, 28);
+        let status = Status {
+            journeys: Some(Journeys { began, ended }),
+            ..status()
+        };
+        let block = block(&status, 120, false);
+        let counts =
+            "sent 431  planned 400  journeys of users 31  ended 28  not sent 3  in flight 12";
+        assert!(block.contains(counts), "{block}");
     }
 
     #[test]

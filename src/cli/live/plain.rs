@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use brownout::time::Offset;
 
-use super::Status;
+use super::{Status, status::Journeys};
 
 /// What `--help` says of the lines.
 pub(crate) const HELP: &str = "\
@@ -13,7 +13,7 @@ How the run is shown while it goes on (on stderr).
 
 `plain` prints `at_s=N event: TEXT` for each event, and a second's numbers in these columns, always all of them and in this order: \
 at_s (since the start), left_s, span_s (the seconds that the counts are about: 1, or 10 where `auto` chose), phase, faults (in force, or -), \
-planned (first attempts), sent (attempts), not_sent, good, shed, errors, \
+planned (first attempts; what users do is not planned), journeys and journeys_ended (of users, or -), sent (attempts), not_sent, good, shed, errors, \
 classes (the three most frequent of not_sent and errors, as CLASS:N, or -), \
 p50_ms and p99_ms (of the response time from the intended start, or -), n (of how many), in_flight, lag_ms (99th percentile of how late requests were started), \
 cpu (processors that brownout uses).";
@@ -28,9 +28,11 @@ pub(super) fn event(at: Offset, text: &str) -> String {
 
 pub(super) fn line(status: &Status) -> String {
     let quantile = |q| status.response.quantile(q).map_or("-".into(), millis);
+    let journeys =
+        |which: fn(Journeys) -> u64| status.journeys.map_or("-".into(), |j| which(j).to_string());
     let classes = status.classes.iter().map(|(name, n)| format!("{name}:{n}"));
     format!(
-        "at_s={:.0} left_s={} span_s={} phase={} faults={} planned={} sent={} not_sent={} good={} \
+        "at_s={:.0} left_s={} span_s={} phase={} faults={} planned={} journeys={} journeys_ended={} sent={} not_sent={} good={} \
          shed={} errors={} classes={} p50_ms={} p99_ms={} n={} in_flight={} lag_ms={} cpu={:.2}",
         status.at.as_secs_f64(),
         status.left().as_secs_f64().round(),
@@ -38,6 +40,8 @@ pub(super) fn line(status: &Status) -> String {
         status.phase,
         or_dash(status.faults.join(",")),
         status.planned,
+        journeys(|journeys| journeys.began),
+        journeys(|journeys| journeys.ended),
         status.sent,
         status.not_sent,
         status.good,
@@ -71,9 +75,9 @@ mod tests {
         let line = line(&status());
         assert_eq!(
             line,
-            "at_s=23 left_s=52 span_s=1 phase=broken faults=lost,late planned=400 sent=431 \
-             not_sent=3 good=300 shed=20 errors=108 classes=http_5xx:100,refused:8,not_sent_lag:3 \
-             p50_ms=2.0 p99_ms=1500.2 n=428 in_flight=12 lag_ms=1.2 cpu=0.31"
+            "at_s=23 left_s=52 span_s=1 phase=broken faults=lost,late planned=400 \
+             journeys=- journeys_ended=- sent=431 not_sent=3 good=300 shed=20 errors=108 \
+             classes=http_5xx:100,refused:8,not_sent_lag:3 p50_ms=2.0 p99_ms=1500.2 n=428 in_flight=12 lag_ms=1.2 cpu=0.31"
         );
         let told: Vec<&str> = line
             .split(' ')

@@ -19,11 +19,21 @@ pub(super) struct Collected {
     in_force: Vec<usize>,
     counts: OutcomeCounts,
     response: Latencies,
+    journeys: Journeys,
     harness: HarnessTick,
     seconds: u64,
     /// Requests under way at the last line.
     in_flight_before: u64,
     shown: Offset,
+}
+
+/// Journeys of users (closed populations). How many the plan has is not known beforehand: users walk
+/// as many as they can.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Journeys {
+    pub(super) began: u64,
+    /// Well or otherwise.
+    pub(super) ended: u64,
 }
 
 /// What a line shows. All counts are those of the seconds since the line before.
@@ -36,8 +46,10 @@ pub(super) struct Status {
     pub(super) phase: String,
     /// The faults in force.
     pub(super) faults: Vec<String>,
-    /// First attempts by the plan.
+    /// First attempts by the plan; what users do is not planned.
     pub(super) planned: u64,
+    /// Of users; `None` without any.
+    pub(super) journeys: Option<Journeys>,
     /// All attempts.
     pub(super) sent: u64,
     /// What the plan wanted sent and was not, whosever fault that is.
@@ -64,6 +76,7 @@ impl Collected {
             in_force: Vec::new(),
             counts: OutcomeCounts::default(),
             response: Latencies::default(),
+            journeys: Journeys::default(),
             harness: HarnessTick::default(),
             seconds: 0,
             in_flight_before: 0,
@@ -82,6 +95,15 @@ impl Collected {
                     if matches!(series.origin, Origin::Population(_)) {
                         self.counts.merge(&cell.counts);
                         self.response.merge(&cell.response);
+                    }
+                }
+                for cell in &delta.journeys {
+                    if plan.populations[usize::from(cell.population)]
+                        .users
+                        .is_some()
+                    {
+                        self.journeys.began += cell.began;
+                        self.journeys.ended += cell.good + cell.failed;
                     }
                 }
             }
@@ -112,6 +134,8 @@ impl Collected {
             plan.populations.iter().map(one).sum::<f64>().round()
         };
         let shown = std::mem::replace(&mut self.shown, at);
+        let journeys = std::mem::take(&mut self.journeys);
+        let users = plan.populations.iter().any(|p| p.users.is_some());
         let names = self.in_force.iter().map(|f| plan.faults[*f].name.clone());
         Status {
             at,
@@ -120,6 +144,7 @@ impl Collected {
             phase: self.phase.clone(),
             faults: names.collect(),
             planned: (due(at) - due(shown)) as u64,
+            journeys: users.then_some(journeys),
             sent: (ended + in_flight).saturating_sub(before),
             not_sent: counts.total() - ended,
             good: counts.good(),
@@ -155,8 +180,8 @@ fn classes(counts: &OutcomeCounts) -> Vec<(&'static str, u64)> {
 #[cfg(test)]
 mod tests {
     use brownout::{
-        measure::{BinCell, BinDelta},
-        plan::SeriesId,
+        measure::{BinCell, BinDelta, JourneyCell},
+        plan::{SeriesId, UserCurve, UsersPlan},
         record::Header,
     };
 
@@ -190,6 +215,50 @@ mod tests {
             }],
             journeys: Vec::new(),
         })
+    }
+
+    #[test]
+    fn journeys_of_users_are_counted_and_those_of_arrivals_are_not() {
+        let mut plan = plan();
+        let mut crowd = plan.populations[0].clone();
+        crowd.users = Some(UsersPlan {
+            curve: UserCurve::default(),
+            most: 9,
+            pause_min: Duration::ZERO,
+            pause_max: Duration::ZERO,
+        });
+        let mut collected = Collected::new(&plan);
+        let journeys = |population, began, good, failed| JourneyCell {
+            bin: 0,
+            population,
+            began,
+            good,
+            failed,
+        };
+        let ran = |cells: Vec<JourneyCell>| {
+            RunEvent::Measured(BinDelta {
+                cells: Vec::new(),
+                journeys: cells,
+            })
+        };
+        let at = Offset::from_secs_f64(1.0);
+        collected.take_in(&ran(vec![journeys(0, 50, 40, 1)]), &plan);
+        assert_eq!(
+            collected.take(at, &plan).journeys,
+            None,
+            "there are no users"
+        );
+
+        plan.populations.push(crowd);
+        let second = [journeys(0, 50, 40, 1), journeys(1, 7, 4, 2)];
+        collected.take_in(&ran(second.to_vec()), &plan);
+        collected.take_in(&ran(vec![journeys(1, 1, 0, 0)]), &plan);
+        let seen = collected.take(at, &plan).journeys;
+        assert_eq!(seen, Some(Journeys { began: 8, ended: 6 }));
+        assert_eq!(
+            collected.take(at, &plan).journeys,
+            Some(Journeys::default())
+        );
     }
 
     fn tick(in_flight: u64) -> RunEvent {
