@@ -27,6 +27,9 @@ const TRIES: u32 = 100;
 /// How long between two tries.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How the groups begin that are made only to see whether that can be done; a process id follows.
+const PROBE: &str = "brownout-probe-";
+
 static PROBES: AtomicU32 = AtomicU32::new(0);
 
 /// Something that a group can limit.
@@ -74,17 +77,23 @@ impl ControlGroup {
     pub fn plan(controller: Controller, name: &str) -> Result<Self, String> {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let (mounts, own) = (read("/proc/self/mounts"), read("/proc/self/cgroup"));
+        Self::plan_in(places(controller, &mounts, &own), controller, name)
+    }
+
+    /// The same, in the first of some places where it can be made.
+    fn plan_in(places: Vec<Place>, controller: Controller, name: &str) -> Result<Self, String> {
         // several may look at the same time
         let nth = PROBES.fetch_add(1, Ordering::Relaxed);
-        let probe = format!("brownout-probe-{}-{nth}", std::process::id());
+        let probe = format!("{PROBE}{}-{nth}", std::process::id());
         let mut reasons = Vec::new();
-        for place in places(controller, &mounts, &own) {
+        for place in places {
+            sweep(&place.folder);
             let group = Self {
                 controller,
                 folder: place.folder.join(&probe),
                 unified: place.unified,
             };
-            match group.make().and_then(|()| fs::remove_dir(&group.folder)) {
+            match group.make().and_then(|()| remove(&group.folder)) {
                 Ok(()) => {
                     let folder = place.folder.join(name);
                     return Ok(Self { folder, ..group });
@@ -185,9 +194,8 @@ impl ControlGroup {
     pub(super) fn take_away(&self) -> Result<(), String> {
         let mut last = String::new();
         for _ in 0..TRIES {
-            match fs::remove_dir(&self.folder) {
+            match remove(&self.folder) {
                 Ok(()) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
                 Err(error) => last = format!("{}: {error}", self.folder.display()),
             }
             let procs = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
@@ -238,6 +246,27 @@ impl ControlGroup {
 impl fmt::Display for ControlGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.folder.display().fmt(f)
+    }
+}
+
+/// Removes an empty group. Being gone already is as good.
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Removes the probes of processes that were killed while they looked: nobody else would.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let maker = name.to_str().and_then(|name| name.strip_prefix(PROBE));
+        let maker = maker.and_then(|rest| rest.split_once('-')?.0.parse().ok());
+        if maker.is_some_and(|pid| !platform::alive(Pid(pid))) {
+            // one that cannot be removed is in nobody's way
+            let _ = remove(&entry.path());
+        }
     }
 }
 
@@ -334,6 +363,27 @@ mod tests {
         let controllers = root.path().join("unified/user/cgroup.controllers");
         fs::write(controllers, "cpuset cpu\n").expect("written");
         assert_eq!(found(Controller::Cpu), ["cpu false", "unified/user true"]);
+    }
+
+    #[test]
+    fn sweeps_away_the_probes_of_the_dead() {
+        let root = tempfile::tempdir().expect("a folder");
+        // beyond the largest process id of Linux
+        let dead = format!("{PROBE}4194305-0");
+        let living = format!("{PROBE}{}-4000000000", std::process::id());
+        for name in [&dead, &living, "brownout-run-4194305-0"] {
+            fs::create_dir(root.path().join(name)).expect("made");
+        }
+        let place = Place {
+            folder: root.path().to_owned(),
+            unified: false,
+        };
+        let group = ControlGroup::plan_in(vec![place], Controller::Memory, "wanted");
+        assert_eq!(group.expect("planned").folder, root.path().join("wanted"));
+        let entries = fs::read_dir(root.path()).expect("there").flatten();
+        let mut left: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+        left.sort();
+        assert_eq!(left, [living.as_str(), "brownout-run-4194305-0"]);
     }
 
     fn group(folder: &Path, controller: Controller, unified: bool) -> ControlGroup {
