@@ -1,6 +1,6 @@
 //! Nothing outlives brownout, whenever and however it is killed.
 //!
-//! A storm of runs against a small launched portal, with a fault on every plane; each is killed at
+//! A storm of runs against a small launched portal, with faults of every kind that lasts; each is killed at
 //! another instant, drawn from a fixed seed. Eight instants by default; `BROWNOUT_KILLS=20` draws
 //! twenty (their results are in `benches/results/kill-storm.md`), and any other number may be asked
 //! for:
@@ -9,6 +9,7 @@
 //! BROWNOUT_KILLS=20 cargo test --test it orphans -- --nocapture
 //! ```
 
+mod elsewhere;
 mod heal;
 mod remains;
 
@@ -16,7 +17,7 @@ use std::{
     collections::BTreeSet,
     fmt::{self, Write as _},
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ExitStatus, Stdio},
     sync::{
         Mutex,
@@ -26,12 +27,16 @@ use std::{
     time::Duration,
 };
 
-use brownout::guardian::{Leftovers, leftovers};
+use brownout::{
+    guardian::{Leftovers, leftovers},
+    run::own_resolver,
+};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::support::{Bench, control_groups, eventually, expect_exit, free_address, may_limit};
-use remains::{Listener, Seen, held, listeners, processes};
+use elsewhere::Elsewhere;
+use remains::{Listener, Seen, held, listeners, mounts, probes, processes};
 
 /// What is promised.
 const PROMISE: Duration = Duration::from_secs(3);
@@ -70,6 +75,11 @@ faults:
     from: broken
     for: 4s
     exec: {do: [mkdir, cut], undo: [rm, -rf, cut], check: [sh, -c, "! test -e cut"]}
+  slow: {at: portal -> sms, from: broken, for: 4s, tcp: {latency: 50ms}}
+  gone: {at: process spare, from: broken, for: 4s, process: stop}
+  reborn: {at: process flaky, from: broken, for: 4s, process: crash_loop}
+  far: {at: portal -> spare, from: broken, for: 4s, tcp: {latency: 100ms}}
+  apart: {at: portal -> flaky, from: broken, for: 4s, tcp: down}
 gates: [portal never crashes]
 "#;
 /// One fault more where this machine has control groups for us.
@@ -80,13 +90,20 @@ const LIMIT: &str = "faults:
 /// The scenario, and how many faults it has.
 fn scenario() -> (String, usize) {
     if may_limit() {
-        (SCENARIO.replacen("faults:\n", LIMIT, 1), 6)
+        (SCENARIO.replacen("faults:\n", LIMIT, 1), 11)
     } else {
-        (SCENARIO.to_owned(), 5)
+        (SCENARIO.to_owned(), 10)
     }
 }
 
-fn target([portal, sms, link]: &[String; 3]) -> String {
+fn target(addresses: &[String; 5], elsewhere: &Elsewhere) -> String {
+    let [portal, sms, link, spare, flaky] = addresses;
+    let (api, [to_spare, to_flaky]) = (&elsewhere.proxy.api, &elsewhere.listens);
+    // where this machine can, the portal looks names up in a mount namespace of its own
+    let resolver = match own_resolver(Path::new(env!("CARGO_BIN_EXE_brownout"))) {
+        Ok(()) => "brownout",
+        Err(_) => "system",
+    };
     format!(
         r#"
 brownout: 1
@@ -99,8 +116,12 @@ services:
     health: GET /healthz
     features: {{slots: {{routes: ["GET /slots/:pin"]}}}}
   sms: {{url: http://sms.cowin.test, at: {sms}, health: GET /healthz}}
+  spare: {{url: "http://{spare}"}}
+  flaky: {{url: "http://{flaky}"}}
 links:
   portal -> sms: {{layer: http, listen: {link}}}
+  portal -> spare: {{listen: "{to_spare}", via: "toxiproxy http://{api}"}}
+  portal -> flaky: {{listen: "{to_flaky}", via: "toxiproxy http://{api}"}}
 dns:
   zones: {{cowin.test: {{portal: 127.0.0.1, sms: 127.0.0.1, ttl: 1s}}}}
 launch:
@@ -109,6 +130,9 @@ launch:
     command: [brownout, stage, cowin, --listen, "{portal}", --sms, "http://{link}", --db, portal.sqlite]
     needs: [sms]
     ready: GET /healthz
+    resolver: {resolver}
+  spare: {{command: [brownout, stage, cowin-sms, --listen, "{spare}"], ready: GET /healthz}}
+  flaky: {{command: [brownout, stage, cowin-sms, --listen, "{flaky}"], ready: GET /healthz}}
 "#
     )
 }
@@ -118,8 +142,10 @@ struct Run {
     bench: Bench,
     child: Child,
     begun: Instant,
-    /// Of the portal, the SMS gateway and the link between them.
-    addresses: [String; 3],
+    /// Of the portal, the SMS gateway, the link between them, and two more services.
+    addresses: [String; 5],
+    /// It outlives the run.
+    elsewhere: Elsewhere,
     /// Whatever belongs to this run mentions one of these.
     marks: Vec<String>,
 }
@@ -131,8 +157,9 @@ impl Run {
 
     fn start_with(adapt: impl FnOnce(String) -> String) -> Self {
         let bench = Bench::new();
-        let addresses = [(); 3].map(|()| free_address());
-        bench.write("target.yaml", &adapt(target(&addresses)));
+        let addresses = [(); 5].map(|()| free_address());
+        let elsewhere = Elsewhere::start(&bench, [&addresses[3], &addresses[4]]);
+        bench.write("target.yaml", &adapt(target(&addresses, &elsewhere)));
         let scenario = bench.write("storm.yaml", &scenario().0);
         let folder = scenario.parent().expect("a folder").display().to_string();
         let talk = fs::File::create(bench.path("talk")).expect("created");
@@ -152,6 +179,7 @@ impl Run {
             child,
             begun: Instant::now(),
             addresses,
+            elsewhere,
             marks,
         }
     }
@@ -231,6 +259,11 @@ impl Run {
             let mut left = control_groups(&self.bench.path("reports"));
             left.push(self.cut());
             left.retain(|path| path.exists());
+            left.extend(mounts(&self.marks[0]));
+            left.extend(probes(self.child.id()));
+            if processes.is_empty() {
+                left.extend(self.elsewhere.faults());
+            }
             if processes.is_empty() && listeners.is_empty() && left.is_empty() {
                 // seen twice: a process has no environment for an instant while it begins
                 let first = *clean.get_or_insert(took);
@@ -299,6 +332,8 @@ struct Kill {
     processes: usize,
     stopped: usize,
     listeners: usize,
+    /// So many faults.
+    in_force: usize,
     clean_after: Duration,
 }
 
@@ -309,12 +344,13 @@ impl fmt::Display for Kill {
             processes,
             stopped,
             listeners,
+            in_force,
             ..
         } = self;
         let (point, clean) = (self.point.as_millis(), self.clean_after.as_millis());
         write!(
             f,
-            "| {point} ms | {stage} | {processes} ({stopped}) | {listeners} | {clean} ms |"
+            "| {point} ms | {stage} | {in_force} | {processes} ({stopped}) | {listeners} | {clean} ms |"
         )
     }
 }
@@ -340,6 +376,7 @@ fn kill_at(point: Duration) -> Kill {
         processes: processes.len(),
         stopped: processes.iter().filter(|process| process.stopped()).count(),
         listeners: listened.len(),
+        in_force: run.count("fault_injected") - run.count("fault_removed"),
         clean_after,
     }
 }
@@ -441,6 +478,8 @@ fn killing_brownout_at_any_instant_leaves_nothing() {
         met("baseline", 0) && met("faults", 1) && met("after", 0),
         "{lines}"
     );
+    let all = scenario().1;
+    assert!(kills.iter().any(|kill| kill.in_force == all), "{lines}");
 }
 
 /// Here the storm cannot reach: it looks at the processes first, which takes longer than this.

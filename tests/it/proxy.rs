@@ -9,16 +9,16 @@ use std::{
 use crate::support::{Bench, eventually, expect_exit, free_address};
 
 /// A running proxy server and where its API listens.
-struct Proxy {
+pub(crate) struct Proxy {
     child: Child,
     talk: BufReader<ChildStderr>,
-    api: String,
+    pub(crate) api: String,
     /// What it said before that.
     said: String,
 }
 
 impl Proxy {
-    fn start(bench: &Bench, arguments: &[&str]) -> Self {
+    pub(crate) fn start(bench: &Bench, arguments: &[&str]) -> Self {
         let mut all = vec!["proxy", "-port", "0"];
         all.extend(arguments);
         let mut command = bench.brownout(&all);
@@ -42,7 +42,7 @@ impl Proxy {
         }
     }
 
-    fn get(&self, path: &str, headers: &str) -> String {
+    pub(crate) fn get(&self, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(&self.api).expect("the API listens");
         let request =
             format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n");

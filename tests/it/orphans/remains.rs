@@ -3,8 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    path::{Path, PathBuf},
 };
 
+use brownout::guardian::{ControlGroup, Controller};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A process that belongs to a run.
@@ -104,4 +106,32 @@ pub(super) fn held(processes: &[Seen]) -> BTreeSet<u64> {
         })
         .filter(|inode| listeners.contains_key(inode))
         .collect()
+}
+
+/// The mounts of this machine that mention `mark`.
+pub(super) fn mounts(mark: &str) -> Vec<PathBuf> {
+    let all = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+    let ours = all.lines().filter(|mount| mount.contains(mark));
+    ours.map(PathBuf::from).collect()
+}
+
+/// The control groups by which a process looked what this machine allows, and that the next one
+/// who looks does not take away.
+pub(super) fn probes(pid: u32) -> Vec<PathBuf> {
+    let begin = format!("brownout-probe-{pid}-");
+    let mut left = Vec::new();
+    for controller in [Controller::Cpu, Controller::Memory] {
+        let Ok(group) = ControlGroup::plan(controller, "brownout-test") else {
+            continue;
+        };
+        let group = group.to_string();
+        let folder = Path::new(&group).parent().expect("a folder");
+        let entries = fs::read_dir(folder).expect("groups").flatten();
+        let probes = entries.map(|entry| entry.path()).filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with(&begin))
+        });
+        left.extend(probes);
+    }
+    left
 }
