@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{measure::BinDelta, time::Offset};
+use crate::{measure::BinDelta, scenario::model::Edge, time::Offset};
 
 /// Something that happened.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -88,6 +88,19 @@ pub enum RunEvent {
         /// Its index.
         fault: usize,
         /// What went wrong.
+        detail: String,
+    },
+    /// A condition that a fault's start or end waited for has come true, or was given up.
+    FaultCondition {
+        /// Its index.
+        fault: usize,
+        /// Which edge waited.
+        edge: Edge,
+        /// It has come true. Given up, a start never comes, and an end comes now.
+        came: bool,
+        /// What was measured in the last second, where it came true: shares are 0..=1, times seconds.
+        value: Option<f64>,
+        /// For people.
         detail: String,
     },
     /// What a fault did: how many requests, connections or questions it met.

@@ -222,6 +222,8 @@ fn faults(world: &World<'_>) -> Vec<FaultResult> {
                 at: fault.at.clone(),
                 effect: effects::describe(fault),
                 planned_s: fault.start.expected().as_secs_f64(),
+                condition: times.condition.clone(),
+                end_condition: times.end_condition.clone(),
                 injected_s: times.injected.map(|at| at.as_secs_f64()),
                 removed_s: times.removed.map(|at| at.as_secs_f64()),
                 verified: times.verified,

@@ -361,8 +361,14 @@ pub struct FaultResult {
     pub at: String,
     /// What, for people: `http: delay 12s`.
     pub effect: String,
-    /// When it was to be put in.
+    /// When it was to be put in; of one that waits for a condition the earliest time.
     pub planned_s: f64,
+    /// What became of the condition that its start waited for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// What became of the condition that its end waited for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_condition: Option<String>,
     /// Acknowledged injection.
     pub injected_s: Option<f64>,
     /// Verified removal.
@@ -389,6 +395,13 @@ pub struct FaultResult {
 }
 
 impl FaultResult {
+    /// What became of the conditions that it waited for, each after `; `.
+    #[must_use]
+    pub fn conditions(&self) -> String {
+        let each = self.condition.iter().chain(&self.end_condition);
+        each.map(|condition| format!("; {condition}")).collect()
+    }
+
     /// Each time that it was in force: from, and to if it was removed.
     #[must_use]
     pub fn stays(&self) -> Vec<(f64, Option<f64>)> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     event::{BaselineVerdict, ExitCause, RunEvent, StopReason},
-    plan::{PlacePlan, Plan, Point, ServiceId, whole_list},
+    plan::{PlacePlan, Plan, Point, ServiceId, Trigger, whole_list},
     record::Record,
     scenario::model::{Edge, Effect},
     time::Offset,
@@ -44,6 +44,10 @@ pub(crate) struct FaultTimes {
     pub(crate) detail: String,
     /// What could not be done.
     pub(crate) failed: Option<String>,
+    /// What became of the condition that its start waited for.
+    pub(crate) condition: Option<String>,
+    /// What became of the one that its end waited for.
+    pub(crate) end_condition: Option<String>,
     /// What it met.
     pub(crate) hits: u64,
     /// What it was meant for and could do nothing to.
@@ -166,13 +170,36 @@ impl Timeline {
             return missing(format!("{name} failed: {why}"));
         }
         match (edge, times.injected, times.removed) {
-            (_, None, _) => missing(format!("{name} was never put in")),
+            (_, None, _) => missing(format!("{name} {}", self.never(plan, fault))),
             (Edge::Start, Some(at), _) => Ok(at),
             (Edge::End, _, None) => missing(format!("{name} was never removed")),
             (Edge::End, _, Some(_)) if !times.verified => {
                 missing(format!("the removal of {name} was not verified"))
             }
             (Edge::End, _, Some(at)) => Ok(at),
+        }
+    }
+
+    /// That a fault was never put in, and why, as far as it is known.
+    pub(crate) fn never(&self, plan: &Plan, fault: usize) -> String {
+        let never = "was never put in";
+        let (Some(times), Some(planned)) = (self.faults.get(fault), plan.faults.get(fault)) else {
+            return never.to_owned();
+        };
+        match (&times.condition, &planned.start) {
+            (Some(why), _) => format!("{never}: {why}"),
+            (None, Trigger::When { condition, .. }) => {
+                format!("{never}: {} was not seen", condition.text)
+            }
+            (None, Trigger::After { fault, others, .. }) => {
+                let awaited = whole_list(*fault, others);
+                let absent = |f: &usize| self.faults.get(*f).is_some_and(|f| f.injected.is_none());
+                match awaited.iter().all(absent) {
+                    true => format!("{never}, as {} was not", plan.fault_name(*fault, others)),
+                    false => never.to_owned(),
+                }
+            }
+            (None, Trigger::At(_)) => never.to_owned(),
         }
     }
 
@@ -257,6 +284,19 @@ fn note_fault(faults: &mut [FaultTimes], at: Offset, event: &RunEvent) {
         RunEvent::FaultFailed { fault, detail } => {
             if let Some(times) = faults.get_mut(*fault) {
                 times.failed = Some(detail.clone());
+            }
+        }
+        RunEvent::FaultCondition {
+            fault,
+            edge,
+            detail,
+            ..
+        } => {
+            if let Some(times) = faults.get_mut(*fault) {
+                match edge {
+                    Edge::Start => times.condition = Some(detail.clone()),
+                    Edge::End => times.end_condition = Some(detail.clone()),
+                }
             }
         }
         RunEvent::FaultTally {

@@ -6,7 +6,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::pacer;
 use crate::{
-    plan::{Needs, Plan, PopulationPlan, Rule},
+    plan::{Needs, Plan, PopulationPlan, Rule, Trigger},
     scenario::model::{Limit, Reuse},
 };
 
@@ -86,7 +86,14 @@ pub(super) fn bear_quanta(plan: &Plan) -> bool {
         Some(limit)
     });
     let stops = plan.stop.iter().map(|stop| stop.limit);
-    let limits = claimed.chain(stops).filter_map(|limit| {
+    let waits = plan.faults.iter().flat_map(|fault| {
+        let edges = std::iter::once(&fault.start).chain(&fault.end);
+        edges.filter_map(|edge| match edge {
+            Trigger::When { condition, .. } => Some(condition.limit),
+            Trigger::At(_) | Trigger::After { .. } => None,
+        })
+    });
+    let limits = claimed.chain(stops).chain(waits).filter_map(|limit| {
         let Limit::Time(limit) = limit else {
             return None;
         };
@@ -107,7 +114,7 @@ mod tests {
     use crate::{
         client::testing::{plan, service},
         load::tests::crowd,
-        plan::StopPlan,
+        plan::ConditionPlan,
         scenario::model::{Comparison, Measure, Subject},
         units::Rate,
     };
@@ -142,7 +149,7 @@ mod tests {
             (Limit::Time(Duration::from_millis(500)), true),
             (Limit::Ratio(0.001), true),
         ] {
-            plan.stop = vec![StopPlan {
+            plan.stop = vec![ConditionPlan {
                 text: "web p99 > 5ms".to_owned(),
                 subject: Subject::Service("web".to_owned()),
                 measure: Measure::Latency(9900),

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{
+    faults::written_faults,
     limits::rounded,
     mistakes::{File, Mistakes},
     model::{FaultPlan, Plan},
@@ -197,7 +198,7 @@ pub(super) fn load(rate: f64, users: f64) -> String {
 
 /// Warns of faults after which the run ends too soon.
 fn check_room(scenario: &Scenario, plan: &Plan, needed: Duration, out: &mut Mistakes<'_>) {
-    for (fault, written) in plan.faults.iter().zip(&scenario.faults) {
+    for (fault, written) in written_faults(scenario, plan) {
         let room = Offset(plan.length).since(Plan::over(fault));
         if room + TOLERANCE < needed {
             out.warning(

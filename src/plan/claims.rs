@@ -5,12 +5,14 @@ use std::time::Duration;
 use super::{
     anchors::Names,
     mistakes::{File, Mistakes},
-    model::{ClaimPlan, Point, Rule, StopPlan, WindowPlan},
+    model::{ClaimPlan, ConditionPlan, Point, Rule, WindowPlan},
     subjects::{Need, Subjects},
 };
 use crate::{
     diagnostic::{Place, Source, Spanned},
-    scenario::model::{Anchor, Claim, Edge, Happening, StopCondition, Window},
+    scenario::model::{
+        Anchor, Claim, Edge, Fault, Happening, Limit, StopCondition, Subject, Until, Window,
+    },
     time::{Offset, Story},
 };
 
@@ -64,15 +66,14 @@ impl Claims<'_> {
         &self,
         stops: &[Spanned<StopCondition>],
         out: &mut Mistakes<'_>,
-    ) -> Vec<StopPlan> {
+    ) -> Vec<ConditionPlan> {
         stops
             .iter()
             .filter_map(|stop| {
                 let condition = &stop.value.condition;
-                let need = Need::Measure(condition.measure, condition.limit);
-                Some(StopPlan {
+                Some(ConditionPlan {
                     text: self.text(stop.place),
-                    subject: self.subjects.resolve(&condition.subject, need, out)?,
+                    subject: self.live(stop, out)?,
                     measure: condition.measure,
                     comparison: condition.comparison,
                     limit: condition.limit,
@@ -80,6 +81,42 @@ impl Claims<'_> {
                 })
             })
             .collect()
+    }
+
+    /// Checks the conditions that faults wait for.
+    pub(super) fn waits(&self, faults: &[Fault], out: &mut Mistakes<'_>) {
+        let each = faults.iter().flat_map(|fault| {
+            let ends = fault.until.as_ref().and_then(|until| match &until.value {
+                Until::When(when) => Some(when),
+                Until::For(_) | Until::At(_) => None,
+            });
+            fault.when.iter().chain(ends)
+        });
+        // what was written once for several places is complained about once
+        let mut seen: Vec<Place> = Vec::new();
+        for when in each {
+            if !seen.contains(&when.condition.place) {
+                seen.push(when.condition.place);
+                let _ = self.live(&when.condition, out);
+            }
+        }
+    }
+
+    /// The subject of a condition that is judged while the run goes on.
+    fn live(&self, stop: &Spanned<StopCondition>, out: &mut Mistakes<'_>) -> Option<Subject> {
+        let condition = &stop.value.condition;
+        if let Limit::OfBaseline(_) | Limit::OfCapacity(_) = condition.limit {
+            out.error(
+                File::Scenario,
+                stop.place,
+                "a share of something",
+                "what is judged while the run goes on is compared with a number",
+            )
+            .hint("write the number: `portal p99 > 1s for 10s`, `portal goodput < 80/s for 10s`");
+            return None;
+        }
+        let need = Need::Measure(condition.measure, condition.limit);
+        self.subjects.resolve(&condition.subject, need, out)
     }
 
     /// The words as written, without quotes and line breaks.

@@ -209,7 +209,7 @@ fn timeline(plan: &Plan) -> Vec<Moment> {
             moments.push(Moment {
                 story: plan.time_scale.story(trigger.expected().0),
                 real: trigger.expected(),
-                about: matches!(trigger, Trigger::After { .. }),
+                about: !matches!(trigger, Trigger::At(_)),
                 what,
                 place: fault.at.clone(),
             });
@@ -217,10 +217,10 @@ fn timeline(plan: &Plan) -> Vec<Moment> {
         let (name, does) = (&fault.name, does(fault));
         add(
             &fault.start,
-            format!("{name}: {does}{}", waits(plan, &fault.start)),
+            format!("{name}: {does}{}", waits(plan, &fault.start, Edge::Start)),
         );
         if let Some(end) = &fault.end {
-            add(end, format!("{name} ends{}", waits(plan, end)));
+            add(end, format!("{name} ends{}", waits(plan, end, Edge::End)));
         }
     }
     moments.push(Moment {
@@ -237,17 +237,36 @@ fn timeline(plan: &Plan) -> Vec<Moment> {
     moments
 }
 
-/// What a trigger waits for, if anything.
-fn waits(plan: &Plan, trigger: &Trigger) -> String {
-    let Trigger::After {
-        fault,
-        others,
-        edge,
-        plus,
-        ..
-    } = trigger
-    else {
-        return String::new();
+/// What an edge of a fault waits for, if anything.
+fn waits(plan: &Plan, trigger: &Trigger, of: Edge) -> String {
+    let (fault, others, edge, plus) = match trigger {
+        Trigger::At(_) => return String::new(),
+        Trigger::When {
+            condition,
+            before,
+            plus,
+            ..
+        } => {
+            let later = match plus.is_zero() {
+                true => String::new(),
+                false => format!("{} after ", Span(*plus)),
+            };
+            let text = &condition.text;
+            let until = Span(before.expected().0).whole_millis();
+            return match of {
+                Edge::Start => format!(
+                    ", {later}when {text}: here at the earliest, or never; watched until {until}"
+                ),
+                Edge::End => format!(", {later}when {text}: here at the latest"),
+            };
+        }
+        Trigger::After {
+            fault,
+            others,
+            edge,
+            plus,
+            ..
+        } => (fault, others, edge, plus),
     };
     let edge = match (edge, others.is_empty()) {
         (Edge::Start, true) => "is in force",
@@ -289,7 +308,11 @@ fn does(fault: &FaultPlan) -> String {
         text.push_str(&format!(", in for {within} and out for {out}"));
         if let Some(end) = &fault.end {
             let window = end.expected().since(fault.start.expected());
-            text.push_str(&format!(", {} times", flap.comings(window)));
+            let most = match end {
+                Trigger::At(_) | Trigger::After { .. } => "",
+                Trigger::When { .. } => "up to ",
+            };
+            text.push_str(&format!(", {most}{} times", flap.comings(window)));
         }
     }
     if !fault.ramp.is_zero() {

@@ -5,14 +5,14 @@ use std::path::Path;
 use super::{
     launch, links,
     mistakes::{File, Mistakes},
-    model::{FaultPlan, LinkPlan, PlacePlan, ServiceId, ServicePlan, ZonePlan},
+    model::{FaultPlan, LinkPlan, PlacePlan, Plan, ServiceId, ServicePlan, ZonePlan},
     names, services,
     windows::Times,
 };
 use crate::{
     diagnostic::Place,
     guard::Guard,
-    scenario::model::{Effect, Fault, FaultPlace, RoutePattern, TcpEffect},
+    scenario::model::{Effect, Fault, FaultPlace, RoutePattern, Scenario, TcpEffect},
     target::model::Launch,
     time::Compression,
     units::Ratio,
@@ -45,6 +45,22 @@ impl Ground<'_> {
             folder: folder.to_owned(),
         }
     }
+}
+
+/// The faults of a plan, each with what was written of it: one that is lost where its needs are is
+/// written once, for several places.
+pub(super) fn written_faults<'a>(
+    scenario: &'a Scenario,
+    plan: &'a Plan,
+) -> impl Iterator<Item = (&'a FaultPlan, &'a Fault)> {
+    plan.faults.iter().filter_map(|fault| {
+        let mut written = scenario.faults.iter();
+        let own = |f: &&Fault| {
+            let rest = fault.name.strip_prefix(&f.name.value);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        Some((fault, written.find(own)?))
+    })
 }
 
 /// Resolves one fault; its place is checked even when its window is wrong (`times` is `None`).

@@ -2,6 +2,7 @@
 //! caches or kept connections hide.
 
 use super::{
+    faults::written_faults,
     mistakes::{File, Mistakes},
     model::{FaultPlan, PlacePlan, Plan, ServiceId, ServicePlan},
     services::below,
@@ -97,7 +98,7 @@ pub(super) fn check_connections(scenario: &Scenario, plan: &Plan, out: &mut Mist
 
 /// Warns of DNS faults that caches or kept connections would hide.
 pub(super) fn check_names(scenario: &Scenario, plan: &Plan, out: &mut Mistakes<'_>) {
-    for (fault, written) in plan.faults.iter().zip(&scenario.faults) {
+    for (fault, written) in written_faults(scenario, plan) {
         let place = written.at.place;
         let PlacePlan::Dns { name, .. } = &fault.place else {
             continue;

@@ -1,10 +1,10 @@
 //! Herds: when they come, and what they add to a curve.
 
 use super::{
-    anchors::Names,
+    anchors::{Names, whole_list},
     course::Course,
     mistakes::{File, Mistakes},
-    model::{HerdPlan, RateCurve},
+    model::{HerdPlan, Point, RateCurve},
 };
 use crate::{
     scenario::model::{Edge, Herd},
@@ -17,6 +17,8 @@ pub(super) struct Ground<'a> {
     pub(super) names: &'a Names<'a>,
     /// When an edge of a fault should come, if all goes as planned.
     pub(super) expected: &'a dyn Fn(usize, Edge) -> Option<Offset>,
+    /// Whether nobody knows beforehand when an edge of a fault comes.
+    pub(super) open: &'a dyn Fn(usize, Edge) -> bool,
     /// The end of the run.
     pub(super) end: Offset,
     pub(super) load_scale: f64,
@@ -32,9 +34,31 @@ pub(super) fn resolve(
     let mut plans = Vec::new();
     for herd in herds {
         let anchor = &herd.at.value;
-        let Some((_, at)) = ground.names.point(anchor, ground.expected, out) else {
+        let Some((point, at)) = ground.names.point(anchor, ground.expected, out) else {
             continue;
         };
+        if let Point::Fault {
+            fault,
+            others,
+            edge,
+            ..
+        } = &point
+            && whole_list(*fault, others)
+                .into_iter()
+                .any(|fault| (ground.open)(fault, *edge))
+        {
+            out.error(
+                File::Scenario,
+                herd.at.place,
+                "nobody knows when",
+                format!(
+                    "arrivals are planned before the run, but `{}` waits for a condition",
+                    anchor.of.value
+                ),
+            )
+            .hint("let the herd come at a phase, or at a fault that waits for nothing");
+            continue;
+        }
         if at.plus(herd.over) > ground.end {
             out.error(
                 File::Scenario,

@@ -4,7 +4,7 @@
 mod claim;
 mod shape;
 
-pub use claim::{ClaimPlan, Point, Rule, StopPlan, WindowPlan};
+pub use claim::{ClaimPlan, ConditionPlan, Point, Rule, WindowPlan};
 pub use shape::{FlapPlan, ShapePlan};
 
 use std::{
@@ -82,7 +82,7 @@ pub struct Plan {
     /// What must hold.
     pub gates: Vec<ClaimPlan>,
     /// When to stop early.
-    pub stop: Vec<StopPlan>,
+    pub stop: Vec<ConditionPlan>,
     /// Thresholds.
     pub measure: MeasureSettings,
     /// What was assumed, for the report.
@@ -543,15 +543,33 @@ pub enum Trigger {
         /// When that should be, if all goes as planned.
         expected: Offset,
     },
+    /// When a condition has come true that is judged while the run goes on. Where it never does, a
+    /// start never comes, and an end comes when the condition is given up.
+    When {
+        /// The condition.
+        condition: ConditionPlan,
+        /// From then on it is watched; an instant or an edge of another fault.
+        after: Box<Trigger>,
+        /// Then it is given up; likewise.
+        before: Box<Trigger>,
+        /// Real time after it has come true.
+        plus: Duration,
+        /// The earliest time of a start, the latest of an end.
+        expected: Offset,
+    },
 }
 
 impl Trigger {
-    /// When it should happen, if all goes as planned.
+    /// When it should happen, if all goes as planned: of a start that waits for a condition the
+    /// earliest time, of such an end the latest.
     #[must_use]
     pub const fn expected(&self) -> Offset {
         match self {
             Self::At(offset)
             | Self::After {
+                expected: offset, ..
+            }
+            | Self::When {
                 expected: offset, ..
             } => *offset,
         }

@@ -146,6 +146,7 @@ fn assemble(
         herding: herds::Ground {
             names: &names,
             expected: &expected,
+            open: &|fault, edge| windows::waits_for_condition(&times, fault, edge),
             end: Offset(length),
             load_scale,
         },
@@ -200,6 +201,7 @@ fn assemble(
     let symptoms = claims.resolve(&scenario.symptoms, Role::Symptom, out);
     let gates = claims.resolve(&scenario.gates, Role::Gate, out);
     let stop = claims.stops(&scenario.stop, out);
+    claims.waits(&placed, out);
 
     Plan {
         scenario: scenario.name.value.clone(),

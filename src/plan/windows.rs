@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use super::{
-    anchors::{Named, Names, of_all},
+    anchors::{Named, Names, of_all, whole_list},
     mistakes::{File, Mistakes},
-    model::Trigger,
+    model::{ConditionPlan, Trigger},
     shapes,
 };
 use crate::{
     diagnostic::Spanned,
-    scenario::model::{Anchor, Edge, Effect, Fault, Until},
+    scenario::model::{Anchor, Edge, Effect, Fault, Until, When},
     time::{Offset, Story},
+    units::Span,
 };
 
 /// What compression may round away.
@@ -39,6 +40,7 @@ pub(super) fn resolve(
     let mut search = Search {
         faults,
         names,
+        end: Offset(length),
         memo: vec![[State::New, State::New]; faults.len()],
         path: Vec::new(),
     };
@@ -56,6 +58,32 @@ pub(super) fn resolve(
         .collect()
 }
 
+/// Whether an edge of a fault waits, perhaps through other faults, for a condition that is judged
+/// while the run goes on. What faults wait for has no circles.
+pub(super) fn waits_for_condition(times: &[Option<Times>], fault: usize, edge: Edge) -> bool {
+    let Some(Some(times_of)) = times.get(fault) else {
+        return false;
+    };
+    let trigger = match edge {
+        Edge::Start => Some(&times_of.start),
+        Edge::End => times_of.end.as_ref(),
+    };
+    match trigger {
+        None | Some(Trigger::At(_)) => false,
+        Some(Trigger::When { .. }) => true,
+        Some(Trigger::After {
+            fault,
+            others,
+            edge,
+            ..
+        }) => {
+            let awaited = whole_list(*fault, others);
+            let mut awaited = awaited.into_iter();
+            awaited.any(|fault| waits_for_condition(times, fault, *edge))
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum State {
     New,
@@ -67,6 +95,8 @@ enum State {
 struct Search<'a> {
     faults: &'a [Fault],
     names: &'a Names<'a>,
+    /// Of the run.
+    end: Offset,
     memo: Vec<[State; 2]>,
     path: Vec<usize>,
 }
@@ -115,13 +145,16 @@ impl Search<'_> {
         self.path.push(index);
         let fault = &self.faults[index];
         let found = match (edge, &fault.until) {
-            (Edge::Start, _) => self.anchor(&fault.from.value, out),
+            (Edge::Start, _) => self.start(index, out),
             (Edge::End, Some(Spanned { value, .. })) => match value {
                 Until::For(span) => {
                     let start = self.trigger(index, Edge::Start, out);
                     let span = shapes::lasting(fault, self.names.time.real(*span), self.names.time);
-                    start.map(|start| later(start, span))
+                    start.map(|start| later(index, start, span))
                 }
+                Until::When(when) => self
+                    .trigger(index, Edge::Start, out)
+                    .and_then(|start| self.end_when(index, when, &start, out)),
                 Until::At(anchor) => match (self.anchor(anchor, out), fault.shape.flap) {
                     (Some(Trigger::At(end)), Some(_)) => {
                         self.trigger(index, Edge::Start, out).map(|start| {
@@ -130,7 +163,7 @@ impl Search<'_> {
                                 Trigger::At(at) => {
                                     at.plus(shapes::lasting(fault, end.since(at), self.names.time))
                                 }
-                                Trigger::After { .. } => end,
+                                Trigger::After { .. } | Trigger::When { .. } => end,
                             })
                         })
                     }
@@ -142,6 +175,72 @@ impl Search<'_> {
         self.path.pop();
         self.memo[index][slot] = State::Done(found.clone());
         found
+    }
+
+    fn start(&mut self, index: usize, out: &mut Mistakes<'_>) -> Option<Trigger> {
+        let fault = &self.faults[index];
+        let after = self.anchor(&fault.from.value, out)?;
+        let Some(when) = &fault.when else {
+            return Some(after);
+        };
+        let plus = self.names.time.real(when.plus);
+        let before = match (&when.before, &fault.until) {
+            (Some(anchor), _) => self.anchor(anchor, out)?,
+            (None, Some(until)) => {
+                let takes = match until.value {
+                    Until::For(span) => self.names.time.real(span).saturating_add(plus),
+                    Until::At(_) | Until::When(_) => plus,
+                };
+                Trigger::At(Offset(self.end.0.saturating_sub(takes)))
+            }
+            (None, None) => Trigger::At(self.end),
+        };
+        let lasting = when.condition.value.lasting;
+        let earliest = after.expected().plus(lasting);
+        if earliest > before.expected() {
+            let watched = Span(before.expected().since(after.expected())).whole_millis();
+            out.error(
+                File::Scenario,
+                when.condition.place,
+                format!("must hold for {}", Span(lasting)),
+                format!(
+                    "fault `{}` never comes: its condition is watched for {watched} of real time",
+                    fault.name.value
+                ),
+            )
+            .hint("let it be watched from an earlier instant, or let the fault be shorter");
+            return None;
+        }
+        Some(Trigger::When {
+            condition: condition(when),
+            after: Box::new(after),
+            before: Box::new(before),
+            plus,
+            expected: earliest.plus(plus),
+        })
+    }
+
+    /// The end of a fault that goes when a condition has come true, watched from its start on.
+    fn end_when(
+        &mut self,
+        index: usize,
+        when: &When,
+        start: &Trigger,
+        out: &mut Mistakes<'_>,
+    ) -> Option<Trigger> {
+        let before = match &when.before {
+            Some(anchor) => self.anchor(anchor, out)?,
+            None => Trigger::At(self.end),
+        };
+        let plus = self.names.time.real(when.plus);
+        let expected = before.expected().plus(plus).min(self.end);
+        Some(Trigger::When {
+            condition: condition(when),
+            after: Box::new(after_start(index, start, Duration::ZERO)),
+            before: Box::new(before),
+            plus,
+            expected,
+        })
     }
 
     fn anchor(&mut self, anchor: &Anchor, out: &mut Mistakes<'_>) -> Option<Trigger> {
@@ -182,16 +281,40 @@ impl Search<'_> {
     }
 }
 
-/// The same trigger, `span` later.
-fn later(mut trigger: Trigger, span: Duration) -> Trigger {
-    match &mut trigger {
+fn condition(when: &When) -> ConditionPlan {
+    let condition = &when.condition.value.condition;
+    ConditionPlan {
+        text: when.text.clone(),
+        subject: condition.subject.value.clone(),
+        measure: condition.measure,
+        comparison: condition.comparison,
+        limit: condition.limit,
+        lasting: when.condition.value.lasting,
+    }
+}
+
+/// So long after a fault is in force.
+fn after_start(fault: usize, start: &Trigger, plus: Duration) -> Trigger {
+    Trigger::After {
+        fault,
+        others: Vec::new(),
+        edge: Edge::Start,
+        plus,
+        expected: start.expected().plus(plus),
+    }
+}
+
+/// `span` later than a fault's start.
+fn later(fault: usize, mut start: Trigger, span: Duration) -> Trigger {
+    match &mut start {
         Trigger::At(at) => *at = at.plus(span),
         Trigger::After { plus, expected, .. } => {
             *plus = plus.saturating_add(span);
             *expected = expected.plus(span);
         }
+        Trigger::When { .. } => return after_start(fault, &start, span),
     }
-    trigger
+    start
 }
 
 /// The window lies in the run, and the ramps in the window.

@@ -14,6 +14,7 @@ use super::{
     target::{ManagedTarget, TargetEvent},
     timeline::{Action, Timeline},
     undo,
+    waits::Waits,
 };
 use crate::{
     analysis,
@@ -24,6 +25,7 @@ use crate::{
     measure::{BinDelta, PackedCell},
     plan::{Plan, SeriesId},
     probe::ProbeHandle,
+    scenario::model::Edge,
     time::{Clock, Offset},
 };
 
@@ -47,6 +49,7 @@ pub(super) struct Dispatcher {
     /// Of the load, since the last tick.
     schedule: Schedule,
     stops: StopWatch,
+    waits: Waits,
     /// What the baseline is judged by; packed, for it may last as long as the run, and emptied then.
     baseline: Option<BTreeMap<(u32, SeriesId), PackedCell>>,
     complete: bool,
@@ -96,6 +99,7 @@ impl Dispatcher {
             network: Arc::clone(network),
             schedule: Schedule::default(),
             stops: StopWatch::new(plan),
+            waits: Waits::new(plan),
             baseline: Some(BTreeMap::new()),
             complete: false,
             stopping: false,
@@ -194,8 +198,25 @@ impl Dispatcher {
             Action::Remove(fault) => {
                 let told = self.faults.remove(fault, Leave::ForGood);
                 self.take_edges(told);
+                // one that is over does not begin any more
+                self.give_up(fault, Edge::Start);
+            }
+            Action::Watch(fault, edge) => self.waits.watch(fault, edge, self.clock.now()),
+            Action::GiveUp(fault, edge) => {
+                let waited = !self.waits.is_over(fault, edge);
+                self.give_up(fault, edge);
+                if waited && edge == Edge::End {
+                    self.timeline.came(fault, edge, self.clock.now());
+                }
             }
             Action::End => self.complete = true,
+        }
+    }
+
+    /// Waits no longer for the condition of an edge, if it has one.
+    fn give_up(&mut self, fault: usize, edge: Edge) {
+        if let Some(event) = self.waits.give_up(fault, edge) {
+            self.tell(event);
         }
     }
 
@@ -205,6 +226,10 @@ impl Dispatcher {
         let now = self.clock.now();
         if let Some(text) = self.stops.take(now, TICK, &delta) {
             self.stop(StopReason::Condition, text);
+        }
+        for (fault, edge, event) in self.waits.take(now, TICK, &delta) {
+            self.tell(event);
+            self.timeline.came(fault, edge, now);
         }
         if let Some(detail) = blocked {
             self.stop(StopReason::Guard, detail);

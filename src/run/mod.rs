@@ -1,6 +1,7 @@
 //! A run: prepare (bind, start, wait until ready) -> execute (one dispatcher) -> undo, on every
 //! exit path. `run` alone spawns the top-level tasks and makes the events.
 
+mod condition;
 mod dispatcher;
 mod exec;
 mod faults;
@@ -15,6 +16,7 @@ mod stop;
 mod target;
 mod timeline;
 mod undo;
+mod waits;
 
 pub use interrupt::Interrupt;
 pub use lifecycle::{Finished, run};

@@ -22,6 +22,10 @@ pub(super) enum Action {
     Lift(usize),
     /// Take a fault out for good.
     Remove(usize),
+    /// Watch the condition that an edge of a fault waits for.
+    Watch(usize, Edge),
+    /// Wait for that condition no longer.
+    GiveUp(usize, Edge),
     /// Say whether the baseline is good enough to go on.
     JudgeBaseline,
     /// The last phase is over.
@@ -69,8 +73,18 @@ struct Waiting {
     faults: Vec<usize>,
     edge: Edge,
     plus: Duration,
-    /// What then happens: to whom, and which of its edges.
-    then: (usize, Edge),
+    then: Next,
+}
+
+/// What follows a trigger, for which fault and which of its edges.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    /// It comes to that edge.
+    Comes(usize, Edge),
+    /// The condition of that edge is watched.
+    Watch(usize, Edge),
+    /// The condition of that edge is given up.
+    GiveUp(usize, Edge),
 }
 
 /// Levels change at most so often, and at least in twenty steps.
@@ -114,24 +128,56 @@ impl Timeline {
             Edge::Start => Some(&plan.start),
             Edge::End => plan.end.as_ref(),
         };
-        match trigger {
+        match trigger.cloned() {
             None => {}
-            Some(Trigger::At(at)) => self.schedule(fault, edge, *at),
-            Some(Trigger::After {
-                fault: other,
+            Some(Trigger::When { after, before, .. }) => {
+                self.once(&after, Next::Watch(fault, edge));
+                self.once(&before, Next::GiveUp(fault, edge));
+            }
+            Some(trigger) => self.once(&trigger, Next::Comes(fault, edge)),
+        }
+    }
+
+    /// Enters what follows a trigger, or lets it wait.
+    fn once(&mut self, trigger: &Trigger, then: Next) {
+        match trigger {
+            Trigger::At(at) => self.follow(then, *at),
+            Trigger::After {
+                fault,
                 others,
-                edge: of,
+                edge,
                 plus,
                 ..
-            }) => {
-                let waiting = Waiting {
-                    faults: whole_list(*other, others),
-                    edge: *of,
-                    plus: *plus,
-                    then: (fault, edge),
-                };
-                self.waiting.push(waiting);
-            }
+            } => self.waiting.push(Waiting {
+                faults: whole_list(*fault, others),
+                edge: *edge,
+                plus: *plus,
+                then,
+            }),
+            // what it waits for is told by `came`; none lies inside another
+            Trigger::When { .. } => {}
+        }
+    }
+
+    fn follow(&mut self, then: Next, at: Offset) {
+        match then {
+            Next::Comes(fault, edge) => self.schedule(fault, edge, at),
+            Next::Watch(fault, edge) => self.enter(at, Action::Watch(fault, edge)),
+            Next::GiveUp(fault, edge) => self.enter(at, Action::GiveUp(fault, edge)),
+        }
+    }
+
+    /// The condition that an edge of a fault waits for has come true, or an end waits for it no
+    /// longer.
+    pub(super) fn came(&mut self, fault: usize, edge: Edge, at: Offset) {
+        let plan = &self.faults[fault];
+        let trigger = match edge {
+            Edge::Start => Some(&plan.start),
+            Edge::End => plan.end.as_ref(),
+        };
+        if let Some(Trigger::When { plus, .. }) = trigger {
+            let at = at.plus(*plus);
+            self.schedule(fault, edge, at);
         }
     }
 
@@ -149,7 +195,7 @@ impl Timeline {
         let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|w| w.faults.is_empty());
         self.waiting = later;
         for waiting in now {
-            self.schedule(waiting.then.0, waiting.then.1, at.plus(waiting.plus));
+            self.follow(waiting.then, at.plus(waiting.plus));
         }
     }
 
@@ -218,6 +264,8 @@ impl Timeline {
             Action::Phase(_)
             | Action::Level(..)
             | Action::Remove(_)
+            | Action::Watch(..)
+            | Action::GiveUp(..)
             | Action::JudgeBaseline
             | Action::End => return true,
         };

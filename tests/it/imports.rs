@@ -48,7 +48,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     // what is measured and told
     ("measure", &["plan", "time", "units"]),
-    ("event", &["measure", "time"]),
+    // `scenario` for the word for an edge of a fault
+    ("event", &["measure", "scenario", "time"]),
     // what makes it happen; load, fault and probe never import each other
     (
         "client",

@@ -221,7 +221,8 @@ pub(crate) fn tolerates(world: &World<'_>, subject: &Subject, faults: &[usize]) 
         .find(|f| world.timeline.in_force(**f).is_none());
     if let Some(missing) = missing {
         let name = world.plan.fault_name(*missing, &[]);
-        return Finding::unfinished(world, format!("{name} was never put in")).requiring(required);
+        let never = world.timeline.never(world.plan, *missing);
+        return Finding::unfinished(world, format!("{name} {never}")).requiring(required);
     }
     let Some((from, to)) = world.timeline.any_in_force(faults) else {
         return Finding::unclear("no fault is meant").requiring(required);

@@ -103,11 +103,17 @@ impl Teller<'_, '_> {
 
     fn deeds(&self) -> String {
         let Some(t0) = self.group().from else {
-            let mut faults = self.group().faults.iter();
-            let failed = faults.find_map(|i| self.world.timeline.faults[*i].failed.as_ref());
-            return failed.map_or_else(
+            let times = || {
+                let faults = self.group().faults.iter();
+                faults.map(|i| &self.world.timeline.faults[*i])
+            };
+            if let Some(why) = times().find_map(|times| times.failed.as_ref()) {
+                return format!("could not be put in ({why})");
+            }
+            let why = times().find_map(|times| times.condition.as_ref());
+            return why.map_or_else(
                 || "never went in".to_owned(),
-                |why| format!("could not be put in ({why})"),
+                |why| format!("never went in, since {why}"),
             );
         };
         let told: Vec<String> = self

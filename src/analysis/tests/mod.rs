@@ -1,6 +1,7 @@
 //! Runs with a scripted, known truth, measured to within one bin.
 
 mod claims;
+mod conditions;
 mod doubts;
 mod endings;
 mod flaps;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use brownout::{
     event::{BaselineVerdict, ExitCause, RunEvent},
     plan::Plan,
+    scenario::model::Edge,
     units::Span,
 };
 
@@ -76,6 +77,20 @@ pub(super) fn words(event: &RunEvent, plan: &Plan) -> Option<String> {
             fault: index,
             detail,
         } => format!("fault {} FAILED: {detail}", fault(index)),
+        RunEvent::FaultCondition {
+            fault: index,
+            edge,
+            came,
+            detail,
+            ..
+        } => {
+            let then = match (edge, came) {
+                (Edge::Start, true) => "comes",
+                (Edge::Start, false) => "never comes",
+                (Edge::End, _) => "goes",
+            };
+            format!("fault {} {then}: {detail}", fault(index))
+        }
         RunEvent::Note { text } => format!("note: {text}"),
         RunEvent::Stopping { detail, .. } => format!("stopping: {detail}"),
         RunEvent::FaultArming { .. }

@@ -111,16 +111,17 @@ pub struct WindowPlan {
     pub to: Point,
 }
 
-/// A stop condition, resolved.
+/// A condition that is judged while the run goes on, resolved: it stops the run, or a fault waits for
+/// it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StopPlan {
+pub struct ConditionPlan {
     /// As written.
     pub text: String,
     /// Who.
     pub subject: Subject,
     /// What is measured.
     pub measure: Measure,
-    /// Which side means stop.
+    /// On which side of the limit it is true.
     pub comparison: Comparison,
     /// The limit.
     pub limit: Limit,

@@ -114,6 +114,7 @@ impl Case {
             name: self.word(name),
             at: self.spanned(&format!("{name} at"), at),
             from: self.spanned(&format!("{name} from"), anchor),
+            when: None,
             until: until.map(|u| self.spanned(&format!("{name} until"), u)),
             ramp: Story::default(),
             ramp_out: Story::default(),

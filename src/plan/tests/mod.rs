@@ -1,3 +1,4 @@
+mod conditions;
 mod description;
 mod faults;
 pub(crate) mod fixture;

@@ -139,7 +139,7 @@ fn a_list_is_several_faults_and_its_name_means_all_of_them() {
             expected,
             ..
         } => (*fault, others.clone(), *expected),
-        Trigger::At(at) => panic!("{at}"),
+        other => panic!("{other:?}"),
     };
     assert_eq!(after(3), (1, vec![2], Offset(seconds(50))));
     assert_eq!(after(4), (2, Vec::new(), Offset(seconds(20))));

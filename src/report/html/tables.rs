@@ -280,7 +280,9 @@ pub(super) fn faults(analysis: &Analysis) -> Table {
             f.at.clone(),
             f.effect.clone(),
             if f.verified { "yes" } else { "no" }.into(),
-            f.detail.clone(),
+            format!("{}{}", f.detail, f.conditions())
+                .trim_start_matches("; ")
+                .to_owned(),
             instant(Some(f.planned_s)),
             instant(f.injected_s),
             instant(f.removed_s),

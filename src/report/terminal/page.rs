@@ -206,19 +206,26 @@ impl Page {
                     numbers::instant(Some(at))
                 ),
                 Some(at) => format!("in force {}, {removed}", numbers::instant(Some(at))),
-                None => format!(
-                    "never put in (planned for {})",
-                    numbers::instant(Some(fault.planned_s))
-                ),
+                None => match fault.condition {
+                    Some(_) => "never put in".to_owned(),
+                    None => format!(
+                        "never put in (planned for {})",
+                        numbers::instant(Some(fault.planned_s))
+                    ),
+                },
             };
+            let conditions = fault.conditions();
             self.entry(&format!(
-                "{} at {}: {}; {when}; {} {}; {}{}",
+                "{} at {}: {}; {when}{conditions}; {} {}{}{}",
                 fault.name,
                 fault.at,
                 fault.effect,
                 count(fault.hits),
                 if fault.hits == 1 { "hit" } else { "hits" },
-                fault.detail,
+                match fault.detail.as_str() {
+                    "" => String::new(),
+                    detail => format!("; {detail}"),
+                },
                 words::blame(fault).map_or_else(String::new, |blame| format!("; {blame}"))
             ));
         }

@@ -230,3 +230,79 @@ fn a_list_begins_with_its_first_and_ends_with_its_last() {
     timeline.reached(1, Edge::End, secs(35));
     assert_eq!(drain(&mut timeline, secs(36)), [Action::Remove(2)]);
 }
+
+/// A start that waits for a condition that is watched from 20 s to 40 s, and comes 2 s later.
+fn when(plus: u64) -> Trigger {
+    Trigger::When {
+        condition: super::super::condition::tests::slow(),
+        after: Box::new(Trigger::At(secs(20))),
+        before: Box::new(Trigger::At(secs(40))),
+        plus: Duration::from_secs(plus),
+        expected: secs(23),
+    }
+}
+
+fn after_own_start(plus: u64) -> Trigger {
+    Trigger::After {
+        fault: 0,
+        others: Vec::new(),
+        edge: Edge::Start,
+        plus: Duration::from_secs(plus),
+        expected: secs(23),
+    }
+}
+
+#[test]
+fn one_that_waits_for_a_condition_comes_when_that_is_told() {
+    let faults = vec![fault(when(2), Some(after_own_start(5)), 0)];
+    let mut timeline = Timeline::new(&plan(faults));
+    let before = drain(&mut timeline, secs(30));
+    assert!(
+        before.contains(&Action::Watch(0, Edge::Start)),
+        "{before:?}"
+    );
+    assert_eq!(deeds(&mut timeline, 30), []);
+    timeline.came(0, Edge::Start, secs(30));
+    assert_eq!(
+        deeds(&mut timeline, 32),
+        [(32, Action::Inject(0, Ratio::ONE))]
+    );
+    timeline.reached(0, Edge::Start, secs(33));
+    assert_eq!(deeds(&mut timeline, 60), [(38, Action::Remove(0))]);
+}
+
+#[test]
+fn one_whose_condition_never_comes_is_given_up_and_never_put_in() {
+    let faults = vec![fault(when(0), Some(after_own_start(5)), 0)];
+    let mut timeline = Timeline::new(&plan(faults));
+    let all = drain(&mut timeline, secs(60));
+    assert!(all.contains(&Action::GiveUp(0, Edge::Start)), "{all:?}");
+    assert!(
+        !all.iter().any(|a| matches!(a, Action::Inject(..))),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn the_condition_of_an_end_is_watched_from_its_start_on() {
+    let end = Trigger::When {
+        condition: super::super::condition::tests::slow(),
+        after: Box::new(after_own_start(0)),
+        before: Box::new(Trigger::At(secs(50))),
+        plus: Duration::ZERO,
+        expected: secs(50),
+    };
+    let faults = vec![flapping(Trigger::At(secs(20)), end)];
+    let mut timeline = Timeline::new(&plan(faults));
+    let first = drain(&mut timeline, secs(22));
+    assert!(!first.contains(&Action::Watch(0, Edge::End)), "{first:?}");
+    timeline.reached(0, Edge::Start, secs(22));
+    assert_eq!(
+        drain(&mut timeline, secs(22)),
+        [Action::Watch(0, Edge::End)]
+    );
+    timeline.came(0, Edge::End, secs(26));
+    // in from 20 to 23 and from 25 on: the end comes in the middle of a stay
+    let deeds = deeds(&mut timeline, 60);
+    assert_eq!(deeds.last(), Some(&(26, Action::Remove(0))), "{deeds:?}");
+}

@@ -1,6 +1,6 @@
 //! What breaks, where, when, and in which way.
 
-use super::{Anchor, Effect, Loss, Provenance, Shape};
+use super::{Anchor, Effect, Loss, Provenance, Shape, When};
 use crate::{diagnostic::Spanned, time::Story, units::Ratio};
 
 /// A fault as written.
@@ -12,8 +12,10 @@ pub struct Fault {
     pub at: Spanned<FaultPlace>,
     /// The feature that is lost by it, where it is there for that.
     pub lose: Option<Spanned<Loss>>,
-    /// When it begins.
+    /// When it begins; of one that waits for a condition, when that begins to be watched.
     pub from: Spanned<Anchor>,
+    /// The condition that it waits for.
+    pub when: Option<When>,
     /// When it ends; a `kill` needs none.
     pub until: Option<Spanned<Until>>,
     /// How long it takes to grow to its full share (dns, http) or amount (tcp latency); lies
@@ -53,6 +55,8 @@ pub enum Until {
     For(Story),
     /// `until: ANCHOR`.
     At(Anchor),
+    /// `until: {when: CONDITION for SPAN}`.
+    When(When),
 }
 
 /// Where a fault is put in.

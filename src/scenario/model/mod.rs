@@ -10,6 +10,7 @@ mod loss;
 mod rows;
 mod shape;
 mod template;
+mod when;
 
 pub use claim::{
     Anchor, Claim, Comparison, Condition, Edge, Happening, Limit, Measure, StopCondition, Subject,
@@ -38,6 +39,7 @@ pub use rows::{LARGEST_ROWS, Rows, RowsError};
 pub use shape::{Flap, Shape};
 pub(crate) use template::is_hole_name;
 pub use template::{Template, TemplateError, TemplatePiece};
+pub use when::When;
 
 use std::{path::PathBuf, time::Duration};
 

@@ -82,11 +82,21 @@ fn fault(
     let ramp_out = story(&fields, "ramp_out", mistakes);
     let lengths = ends.iter().flatten().filter_map(|end| match end.value {
         Until::For(length) => Some(length),
-        Until::At(_) => None,
+        Until::At(_) | Until::When(_) => None,
     });
     let shortest = lengths.min();
     if let Some(length) = shortest {
         check_ramps(&fields, length, ramp, ramp_out, mistakes);
+    }
+    let waits = |end: &Spanned<Until>| matches!(end.value, Until::When(_));
+    if let Some((key, _)) = fields.entry("ramp_out")
+        && ends.iter().flatten().any(waits)
+    {
+        mistakes.error(
+            key.place,
+            "nobody knows beforehand when the fault ends, so it cannot shrink before",
+            "leave this out",
+        );
     }
     let bare = effect.as_ref().map(|e| &e.value);
     let (share, shape) = shape(&fields, bare, shortest, mistakes);
@@ -108,11 +118,13 @@ fn fault(
                 Some(member) => format!("{}.{member}", name.value),
                 None => name.value.clone(),
             };
+            let (from, when) = from?;
             Some(Fault {
                 name: Spanned::new(called, name.place),
                 at: member.at,
                 lose: lose.clone(),
-                from: from?,
+                from,
+                when,
                 until,
                 ramp: ramp.unwrap_or_default(),
                 ramp_out: ramp_out.unwrap_or_default(),
@@ -256,14 +268,21 @@ fn check_shape(fields: &Fields<'_>, effect: &Effect, mistakes: &mut Mistakes) {
 /// Refuses faults whose starts and ends wait for each other.
 fn refuse_circles(faults: &[Fault], mistakes: &mut Mistakes) {
     let waits_for = |fault: &Fault| {
-        let mut anchors: Vec<(String, Place)> =
-            vec![(fault.from.value.of.value.clone(), fault.from.value.of.place)];
-        if let Some(Until::At(anchor)) = fault.until.as_ref().map(|u| &u.value)
+        let of = |anchor: &Anchor| (anchor.of.value.clone(), anchor.of.place);
+        let mut anchors: Vec<(String, Place)> = vec![of(&fault.from.value)];
+        let watched = fault.when.as_ref();
+        anchors.extend(watched.and_then(|when| when.before.as_ref()).map(of));
+        let ends = match fault.until.as_ref().map(|until| &until.value) {
+            Some(Until::At(anchor)) => Some(anchor),
+            Some(Until::When(when)) => when.before.as_ref(),
+            Some(Until::For(_)) | None => None,
+        };
+        if let Some(anchor) = ends
             && anchor.of.value != fault.name.value
             // when its list begins is known before any of it ends
             && !(anchor.edge == Edge::Start && fault.is_called(&anchor.of.value))
         {
-            anchors.push((anchor.of.value.clone(), anchor.of.place));
+            anchors.push(of(anchor));
         }
         anchors
     };

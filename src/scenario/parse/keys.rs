@@ -225,6 +225,12 @@ pub(super) const FLAP: Table = Table {
     keys: &[needs("in"), needs("out")],
 };
 
+pub(super) const WHEN: Table = Table {
+    name: "when",
+    what: "a condition that is waited for",
+    keys: &[needs("when"), may("after"), may("before")],
+};
+
 pub(super) const HTTP: Table = Table {
     name: "http_effect",
     what: "an http effect",
@@ -381,6 +387,7 @@ pub(crate) const ALL: &[&Table] = &[
     &CSV,
     &FAULT,
     &FLAP,
+    &WHEN,
     &HTTP,
     &HTTP_DELAY,
     &HTTP_JSON,

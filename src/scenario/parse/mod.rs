@@ -26,6 +26,7 @@ mod shape;
 mod spread;
 mod step;
 mod template;
+mod when;
 
 pub(crate) use check::{checks, header_name, header_value};
 #[cfg(test)]

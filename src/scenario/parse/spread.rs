@@ -1,11 +1,11 @@
 //! One fault written for several places: `at: [service facebook, service instagram]`. Each place
 //! gets a fault of its own, called after the place: `apps.facebook`, `apps.instagram`.
 
-use super::{fault::anchor_of, names::Names, place::fault_place};
+use super::{fault::anchor_of, names::Names, place::fault_place, when};
 use crate::{
     diagnostic::Spanned,
     document::{Entry, Fields, Mistakes, Node, Words, closest_hint, is_name},
-    scenario::model::{Anchor, FaultPlace, Until},
+    scenario::model::{Anchor, FaultPlace, Until, When},
     time::Story,
 };
 
@@ -134,8 +134,9 @@ fn of_each<T: Clone>(
     mut read: impl FnMut(&Spanned<Node>, &mut Mistakes) -> Option<T>,
 ) -> Vec<Option<T>> {
     let (key, node) = entry;
-    let Node::Map(entries) = &node.value else {
-        return vec![read(node, mistakes); members.len()];
+    let entries = match &node.value {
+        Node::Map(entries) if !when::is_condition(node) => entries,
+        _ => return vec![read(node, mistakes); members.len()],
     };
     let names: Vec<&str> = members.iter().filter_map(|m| m.name.as_deref()).collect();
     if names.is_empty() {
@@ -176,6 +177,9 @@ fn of_each<T: Clone>(
     each.collect()
 }
 
+/// When a fault begins: at once, or when a condition comes true that is watched from then on.
+pub(super) type Start = (Spanned<Anchor>, Option<When>);
+
 /// When the fault begins at each place; `stagger` lets each begin so much later than the one
 /// before it.
 pub(super) fn starts(
@@ -183,16 +187,24 @@ pub(super) fn starts(
     members: &[Member],
     names: &Names,
     mistakes: &mut Mistakes,
-) -> Vec<Option<Spanned<Anchor>>> {
+) -> Vec<Option<Start>> {
     let Some(entry) = fields.entry("from") else {
         return vec![None; members.len()];
     };
-    let read = |node: &Spanned<Node>, mistakes: &mut Mistakes| anchor_of(node, names, mistakes);
+    let read = |node: &Spanned<Node>, mistakes: &mut Mistakes| {
+        if when::is_condition(node) {
+            let (after, when) = when::start(node, names, mistakes)?;
+            return Some((after, Some(when)));
+        }
+        Some((anchor_of(node, names, mistakes)?, None))
+    };
     let mut starts = of_each(entry, members, mistakes, read);
     let later = stagger(fields, "stagger", entry, members, mistakes);
     for (start, later) in starts.iter_mut().zip(later) {
-        if let Some(start) = start {
-            start.value.plus = plus(start.value.plus, later);
+        match start {
+            Some((_, Some(when))) => when.plus = plus(when.plus, later),
+            Some((at, None)) => at.value.plus = plus(at.value.plus, later),
+            None => {}
         }
     }
     starts
@@ -221,6 +233,8 @@ pub(super) fn ends(
     let read = |node: &Spanned<Node>, mistakes: &mut Mistakes| {
         let until = if spans {
             Until::For(Story(mistakes.positive_span(node)?))
+        } else if when::is_condition(node) {
+            Until::When(when::end(node, names, mistakes)?)
         } else {
             Until::At(anchor_of(node, names, mistakes)?.value)
         };
@@ -232,6 +246,7 @@ pub(super) fn ends(
         match end.as_mut().map(|end| &mut end.value) {
             Some(Until::For(length)) => *length = plus(*length, later),
             Some(Until::At(anchor)) => anchor.plus = plus(anchor.plus, later),
+            Some(Until::When(when)) => when.plus = plus(when.plus, later),
             None => {}
         }
     }
@@ -254,7 +269,7 @@ fn stagger(
     let Some((given, node)) = fields.entry(key) else {
         return at_once;
     };
-    if matches!(edge.1.value, Node::Map(_)) {
+    if matches!(edge.1.value, Node::Map(_)) && !when::is_condition(&edge.1) {
         mistakes
             .error(
                 given.place,
