@@ -3,15 +3,15 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     time::Duration,
 };
 
 use brownout::guardian::{FILE_NAME, leftovers};
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
     Bench, eventually, expect_exit,
+    running::Running,
     server::{Reply, serve},
 };
 
@@ -47,8 +47,10 @@ faults:
     bench
 }
 
+const RUN: [&str; 5] = ["run", "outside.yaml", "--live", "plain", "--allow-exec"];
+
 fn run(bench: &Bench) -> Output {
-    bench.output(&["run", "outside.yaml", "--live", "plain", "--allow-exec"])
+    bench.output(&RUN)
 }
 
 fn talk(output: &Output) -> String {
@@ -57,52 +59,6 @@ fn talk(output: &Output) -> String {
 
 fn data(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// A run that goes on, killed at the end of the test at the latest.
-struct Running(Child);
-
-impl Running {
-    fn start(bench: &Bench) -> Self {
-        let mut command =
-            bench.brownout(&["run", "outside.yaml", "--live", "plain", "--allow-exec"]);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        Self(command.spawn().expect("starts"))
-    }
-
-    /// Stops brownout and its guardian, so that neither sees the other die, and kills both.
-    fn kill_both(&mut self) {
-        let brownout = self.0.id();
-        let guardian = eventually("a guardian", || child_of(brownout));
-        for signal in [Signal::STOP, Signal::KILL] {
-            for pid in [guardian, brownout] {
-                let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-                kill_process(pid.expect("a process id"), signal).expect("sent");
-            }
-        }
-        self.0.wait().expect("reaped");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The one child of a process.
-fn child_of(parent: u32) -> Option<u32> {
-    let children = format!("/proc/{parent}/task");
-    let tasks = fs::read_dir(children).ok()?.flatten();
-    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    lists
-        .flat_map(|list| {
-            list.split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .find_map(|pid| pid.parse().ok())
 }
 
 fn gone(path: &Path) {
@@ -262,7 +218,7 @@ fn the_guardian_takes_out_what_a_killed_brownout_put_in() {
         "do: [sh, -c, 'mkdir cut; sleep 60; mkdir cut'], undo: [rmdir, cut], timeout: 50s",
     ] {
         let bench = case(exec, "60s");
-        let mut running = Running::start(&bench);
+        let mut running = Running::start(&bench, &RUN);
         eventually("the fault", || bench.path("cut").exists().then_some(()));
         running.0.kill().expect("killed");
         gone(&bench.path("cut"));
@@ -276,7 +232,7 @@ fn the_guardian_takes_out_what_a_killed_brownout_put_in() {
 #[test]
 fn heal_takes_out_what_nobody_else_can() {
     let bench = case(FAULT, "60s");
-    let mut running = Running::start(&bench);
+    let mut running = Running::start(&bench, &RUN);
     eventually("the fault", || bench.path("cut").exists().then_some(()));
     let output = bench.output(&["heal", "latest"]);
     expect_exit(&output, 2);

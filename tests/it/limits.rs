@@ -3,16 +3,15 @@
 //! Where the machine allows none, `brownout` has to say so before it starts anything; then that is what is
 //! tested.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Child, Stdio},
-};
+use std::{fs, path::Path};
 
 use brownout::guardian::{FILE_NAME, leftovers};
-use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Bench, control_groups, eventually, expect_exit, free_address, may_limit};
+use crate::support::{
+    Bench, control_groups, eventually, expect_exit, free_address, may_limit, running::Running,
+};
+
+const RUN: [&str; 4] = ["run", "limits.yaml", "--live", "plain"];
 
 fn case() -> Bench {
     let bench = Bench::new();
@@ -62,24 +61,6 @@ fn limit(group: &Path) -> Option<String> {
         .map(|text| text.trim().to_owned())
 }
 
-struct Running(Child);
-
-impl Running {
-    fn start(bench: &Bench) -> Self {
-        let mut command = bench.brownout(&["run", "limits.yaml", "--live", "plain"]);
-        let talk = fs::File::create(bench.path("talk")).expect("created");
-        command.stdout(Stdio::null()).stderr(talk);
-        Self(command.spawn().expect("starts"))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Waits until a group says that.
 fn until_limited(bench: &Bench, said: &str) {
     eventually(said, || {
@@ -98,7 +79,7 @@ fn until_limited(bench: &Bench, said: &str) {
 fn a_process_is_held_to_its_limits_and_let_go() {
     let bench = case();
     if !may_limit() {
-        let output = bench.output(&["run", "limits.yaml", "--live", "plain"]);
+        let output = bench.output(&RUN);
         expect_exit(&output, 2);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
@@ -108,7 +89,7 @@ fn a_process_is_held_to_its_limits_and_let_go() {
         assert!(!bench.path("reports").exists());
         return;
     }
-    let mut running = Running::start(&bench);
+    let mut running = Running::start(&bench, &RUN);
     // of two limits the tighter holds; then the other is left
     until_limited(&bench, "5000");
     until_limited(&bench, "20000");
@@ -154,7 +135,7 @@ fn no_control_group_outlives_its_run() {
     }
     // brownout is killed: its guardian takes them away
     let bench = case();
-    let mut running = Running::start(&bench);
+    let mut running = Running::start(&bench, &RUN);
     until_limited(&bench, "5000");
     running.0.kill().expect("killed");
     let gone = || {
@@ -167,23 +148,9 @@ fn no_control_group_outlives_its_run() {
 
     // both are killed: `heal` does
     let bench = case();
-    let mut running = Running::start(&bench);
+    let mut running = Running::start(&bench, &RUN);
     until_limited(&bench, "5000");
-    let journal = bench.run_folder().join(FILE_NAME);
-    let guardian = leftovers(&journal)
-        .expect("reads")
-        .origin
-        .expect("it began")
-        .guardian
-        .0;
-    let signal = |pid: u32, signal| {
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a process id"), signal).expect("sent");
-    };
-    signal(running.0.id(), Signal::STOP);
-    signal(guardian, Signal::KILL);
-    running.0.kill().expect("killed");
-    running.0.wait().expect("reaped");
+    running.kill_both();
     assert!(
         control_groups(&bench.path("reports"))
             .iter()

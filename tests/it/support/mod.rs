@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod nginx;
+#[cfg(target_os = "linux")]
+pub(crate) mod running;
 pub(crate) mod server;
 
 use std::{
