@@ -7,11 +7,8 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::{
-    RemoteJournal, RemoteUndo,
-    api::segment,
-    lease::Lease,
-    link::RemoteLink,
-    orders::{Orders, differs},
+    RemoteJournal, RemoteUndo, api::segment, lease::Lease, link::RemoteLink, orders::Orders,
+    writer::Proxy,
 };
 use crate::{
     fault::{FaultError, Injector, Removal, dose::Dose},
@@ -42,11 +39,8 @@ pub(in crate::fault) struct RemoteInjector {
 }
 
 struct Armed {
-    /// The path of the proxy.
-    proxy: String,
-    /// The name of the proxy.
-    name: String,
-    /// Names of toxics.
+    proxy: Proxy,
+    /// Names of toxics, in the order of the orders.
     toxics: Vec<String>,
     lease: Option<Lease>,
 }
@@ -75,21 +69,25 @@ impl RemoteInjector {
     }
 
     async fn put_in(&self, level: Ratio, armed: &mut Option<Armed>) -> Result<(), String> {
-        let (name, proxy) = self.link.find().await?;
-        let wanted = self.toxics(level);
-        let name_of = |toxic: &Value| toxic["name"].as_str().unwrap_or_default().to_owned();
-        let toxics: Vec<String> = wanted.iter().map(name_of).collect();
-        let undo = undo(self.dose.name(), &self.link, &proxy, &toxics);
+        let proxy = self.link.find().await?;
+        let mut wanted = self.toxics(level);
+        let mut toxics = Vec::new();
+        for toxic in &mut wanted {
+            let name = self.link.name(&proxy, toxic);
+            toxic["name"] = json!(name);
+            toxics.push(name);
+        }
+        let undo = undo(self.dose.name(), &self.link, &proxy.path, &toxics);
         if let Some(journal) = self.undoing.0.get() {
             journal.promise(&undo).await?;
         }
         // from here on something may be in force
         let state = armed.insert(Armed {
             proxy: proxy.clone(),
-            name: name.clone(),
             toxics: toxics.clone(),
             lease: None,
         });
+        let name = &proxy.name;
         let holds = match self.orders {
             Orders::Down => vec![json!({"proxy": name})],
             Orders::Toxics(..) => {
@@ -99,58 +97,34 @@ impl RemoteInjector {
         };
         state.lease = Lease::claim(&self.link, self.dose.name(), holds).await?;
         if self.orders == Orders::Down {
-            self.ask(200, "POST", &proxy, &json!({"enabled": false}))
-                .await?;
-            return self.expect_enabled(&proxy, false).await;
+            return self.link.enable(&proxy, false).await;
         }
-        for toxic in &wanted {
-            let path = format!("{proxy}/toxics");
-            // one of this name can only be what a run before this one left
-            self.take_out(&path, toxic).await?;
-            self.ask(200, "POST", &path, toxic).await?;
-            self.expect_toxic(&path, toxic).await?;
+        for (toxic, name) in wanted.iter().zip(&toxics) {
+            if proxy.toxics.contains(name) {
+                // of our names: it can only be what a run before this one left
+                self.take_out(&proxy, name).await?;
+            }
+            self.link.add(&proxy, toxic).await?;
         }
         Ok(())
     }
 
-    async fn ask(&self, status: u16, how: &str, path: &str, body: &Value) -> Result<Value, String> {
-        let answer = self.link.api.ask(how, path, body).await?;
-        answer.of(status, &format!("{how} {path}"))
-    }
-
-    /// Reads a toxic back.
-    async fn expect_toxic(&self, path: &str, wanted: &Value) -> Result<(), String> {
-        let name = wanted["name"].as_str().unwrap_or_default();
-        let path = format!("{path}/{}", segment(name));
-        let found = self.ask(200, "GET", &path, &Value::Null).await?;
-        differs(wanted, &found).map_or(Ok(()), Err)
-    }
-
-    /// Reads back whether a proxy is enabled.
-    async fn expect_enabled(&self, proxy: &str, enabled: bool) -> Result<(), String> {
-        let found = self.ask(200, "GET", proxy, &Value::Null).await?;
-        if found["enabled"] == enabled {
-            return Ok(());
-        }
-        Err(format!("wanted enabled: {enabled}, found {found}"))
-    }
-
     /// Deletes a toxic, and looks that it is gone.
-    async fn take_out(&self, path: &str, toxic: &Value) -> Result<(), String> {
-        let name = toxic["name"].as_str().unwrap_or_default();
-        let path = format!("{path}/{}", segment(name));
+    async fn take_out(&self, proxy: &Proxy, name: &str) -> Result<(), String> {
+        let path = format!("{}/toxics/{}", proxy.path, segment(name));
         let answer = self.link.api.ask("DELETE", &path, &Value::Null).await?;
         if answer.status != 404 {
             answer.of(204, &format!("DELETE {path}"))?;
         }
-        self.ask(404, "GET", &path, &Value::Null).await.map(drop)
+        let gone = self.link.ask(404, "GET", &path, &Value::Null).await;
+        gone.map(drop)
     }
 
     /// How many connections its toxics met, where the other side tells.
     async fn met(&self, state: &Armed) -> u64 {
         let asked = self.link.api.ask("GET", "/connections", &Value::Null);
         let counts = asked.await.map_or(Value::Null, |answer| answer.body);
-        let counts = &counts[state.name.as_str()]["toxics"];
+        let counts = &counts[state.proxy.name.as_str()]["toxics"];
         let of = |toxic: &String| counts[toxic.as_str()].as_u64();
         // one that acts on both directions meets a connection in each
         state.toxics.iter().filter_map(of).max().unwrap_or(0)
@@ -160,15 +134,14 @@ impl RemoteInjector {
         let Some(state) = armed else {
             return Ok("it was not in force".to_owned());
         };
-        let path = format!("{}/toxics", state.proxy);
+        // what was asked for and given up must not come after its removal
+        self.link.settle().await;
         let met = self.met(state).await;
         for name in &state.toxics {
-            self.take_out(&path, &json!({"name": name})).await?;
+            self.take_out(&state.proxy, name).await?;
         }
         if self.orders == Orders::Down {
-            let enabled = json!({"enabled": true});
-            self.ask(200, "POST", &state.proxy, &enabled).await?;
-            self.expect_enabled(&state.proxy, true).await?;
+            self.link.enable(&state.proxy, true).await?;
         }
         if let Some(lease) = state.lease.take() {
             lease.end(&self.link).await;
@@ -219,12 +192,11 @@ impl Injector for RemoteInjector {
             let Some(state) = &*armed else {
                 return Ok(());
             };
-            let path = format!("{}/toxics", state.proxy);
-            for toxic in self.toxics(level) {
-                let name = toxic["name"].as_str().unwrap_or_default();
-                let at = format!("{path}/{}", segment(name));
-                self.ask(200, "POST", &at, &toxic).await?;
-                self.expect_toxic(&path, &toxic).await?;
+            for (mut toxic, name) in self.toxics(level).into_iter().zip(&state.toxics) {
+                toxic["name"] = json!(name);
+                let at = format!("{}/toxics/{}", state.proxy.path, segment(name));
+                self.link.ask(200, "POST", &at, &toxic).await?;
+                self.link.expect_toxic(&state.proxy, &toxic).await?;
             }
             Ok(())
         };

@@ -1,14 +1,18 @@
 //! A Toxiproxy that runs elsewhere, in place of a link of ours (`via: toxiproxy http://...`).
 //!
-//! Nothing that it says is taken on trust: each change is read back, and a removal is dialled. What
-//! is put in is written down first with how to undo it; and where the other side is a
+//! Nothing that it says is taken on trust: each change is read back, and a removal is dialled. Who
+//! asks for a change is a `writer`: our own client, or, by the feature `toxiproxy-rust`, the crate of
+//! that name for what it can ask. What is put in is written down first with how to undo it; and where the other side is a
 //! `brownout proxy`, a lease takes it out when we can no longer renew it.
 
 mod api;
+#[cfg(feature = "toxiproxy-rust")]
+mod crate_writer;
 mod injector;
 mod lease;
 mod link;
 mod orders;
+mod writer;
 
 #[cfg(test)]
 mod tests;

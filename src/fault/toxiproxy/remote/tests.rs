@@ -26,8 +26,18 @@ use crate::{
     scenario::model::{Effect, TcpEffect, TcpStream as Direction},
     seed::Seed,
     time::Clock,
-    units::{ByteRate, Ratio},
+    units::{ByteRate, ByteSize, Ratio},
 };
+
+/// What a toxic of a fault is called there: the crate gives names itself.
+fn called(fault: &str, kind: &str, stream: &str) -> String {
+    #[cfg(feature = "toxiproxy-rust")]
+    if kind != "reset_peer" && super::crate_writer::CrateWriter::start(any_port()).is_some() {
+        return format!("{kind}_{stream}");
+    }
+    let _ = kind;
+    format!("brownout_{fault}_{stream}")
+}
 
 /// A server elsewhere with one proxy; stops when it is dropped.
 struct Elsewhere {
@@ -149,19 +159,16 @@ async fn a_toxic_is_promised_leased_read_back_and_gone() {
 
     planes.inject(0, Ratio::ONE).await.expect("injected");
     let toxics = there.get(path).await;
-    assert_eq!(toxics[0]["name"], json!("brownout_late_upstream"));
+    let name = called("late", "latency", "upstream");
+    assert_eq!(toxics[0]["name"], json!(name));
     assert_eq!(toxics[0]["toxicity"], json!(0.999));
     assert!(ping(there.listen).await >= Duration::from_millis(200));
     let owed = kept.owed();
-    let delete = (
-        "DELETE".to_owned(),
-        format!("{path}/brownout_late_upstream"),
-        String::new(),
-    );
+    let delete = ("DELETE".to_owned(), format!("{path}/{name}"), String::new());
     assert_eq!(owed[0].requests, [delete]);
     let leases = there.get("/leases").await;
     let lease = leases.as_object().and_then(|all| all.values().next());
-    let hold = json!([{"proxy": "the db", "toxic": "brownout_late_upstream"}]);
+    let hold = json!([{"proxy": "the db", "toxic": name}]);
     assert_eq!(lease.map(|lease| &lease["holds"]), Some(&hold), "{leases}");
 
     let half = Ratio::new(0.5).expect("a ratio");
@@ -239,6 +246,266 @@ async fn what_cannot_be_done_is_said() {
         error.contains("whole milliseconds and kilobytes"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn every_toxic_is_put_in_as_it_was_asked_for_and_goes() {
+    let ms = Duration::from_millis;
+    let stream = Direction::Downstream;
+    let both = ["upstream", "downstream"];
+    for (effect, kind, streams, attributes) in [
+        (
+            TcpEffect::Latency {
+                latency: ms(20),
+                jitter: ms(3),
+                stream,
+            },
+            "latency",
+            &both[1..],
+            json!({"latency": 20, "jitter": 3}),
+        ),
+        (
+            TcpEffect::Bandwidth {
+                rate: ByteRate(64_000),
+                stream,
+            },
+            "bandwidth",
+            &both[1..],
+            json!({"rate": 64}),
+        ),
+        (
+            TcpEffect::SlowClose {
+                delay: ms(30),
+                stream: Direction::Upstream,
+            },
+            "slow_close",
+            &both[..1],
+            json!({"delay": 30}),
+        ),
+        (
+            TcpEffect::Timeout {
+                timeout: ms(40),
+                stream,
+            },
+            "timeout",
+            &both[1..],
+            json!({"timeout": 40}),
+        ),
+        (
+            TcpEffect::Slicer {
+                size: ByteSize(64),
+                variation: ByteSize(8),
+                delay: ms(1),
+                stream,
+            },
+            "slicer",
+            &both[1..],
+            json!({"average_size": 64, "size_variation": 8, "delay": 1000}),
+        ),
+        (
+            TcpEffect::LimitData {
+                bytes: ByteSize(99),
+                stream,
+            },
+            "limit_data",
+            &both[1..],
+            json!({"bytes": 99}),
+        ),
+        // more than the crate can say
+        (
+            TcpEffect::LimitData {
+                bytes: ByteSize(1 << 33),
+                stream,
+            },
+            "limit_data",
+            &both[1..],
+            json!({"bytes": 1_u64 << 33}),
+        ),
+        (
+            TcpEffect::Reset { after: ms(50) },
+            "reset_peer",
+            &both[..],
+            json!({"timeout": 50}),
+        ),
+    ] {
+        let there = elsewhere().await;
+        let fault = on_link("f", Effect::Tcp(effect));
+        let (planes, kept) = there.planes(vec![sharing(fault, 0.25)]);
+        planes.inject(0, Ratio::ONE).await.expect(kind);
+        let large = attributes["bytes"] == json!(1_u64 << 33);
+        let wanted: Value = streams
+            .iter()
+            .map(|stream| {
+                let name = match large {
+                    true => format!("brownout_f_{stream}"),
+                    false => called("f", kind, stream),
+                };
+                json!({"name": name, "type": kind, "stream": stream, "toxicity": 0.25,
+                    "attributes": attributes})
+            })
+            .collect();
+        assert_eq!(there.get("/proxies/the%20db/toxics").await, wanted);
+        let removal = planes.remove(0).await.expect(kind);
+        assert!(removal.verified, "{kind}: {}", removal.detail);
+        let left = there.get("/proxies/the%20db/toxics").await;
+        assert_eq!(left, json!([]), "{kind}");
+        assert_eq!(kept.owed(), [], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_else_put_in_stays_as_it_is() {
+    let there = elsewhere().await;
+    let (planes, _) = there.planes(vec![late()]);
+    let path = "/proxies/the%20db/toxics";
+    let theirs = json!({"name": "latency_upstream", "type": "latency", "stream": "upstream",
+        "toxicity": 1, "attributes": {"latency": 3, "jitter": 0}});
+    there.api.ask("POST", path, &theirs).await.expect("added");
+    planes.inject(0, Ratio::ONE).await.expect("injected");
+    let toxics = there.get(path).await;
+    assert_eq!(toxics[0], theirs);
+    assert_eq!(toxics[1]["name"], json!("brownout_late_upstream"));
+    planes.remove(0).await.expect("removed");
+    assert_eq!(there.get(path).await, json!([theirs]));
+}
+
+/// What a server does when something shall be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mischief {
+    /// Nothing of that, but it answers.
+    Answers(u16),
+    /// It breaks off in the middle of its answer.
+    BreaksOff,
+    /// It closes the connection.
+    HangsUp,
+    /// It does it, and then breaks off.
+    DoesAndBreaksOff,
+    /// What it should.
+    Obeys,
+}
+
+/// A Toxiproxy with a proxy that listens there; how it is bad may change.
+async fn bad_server(listen: SocketAddr, mischief: Arc<Mutex<Mischief>>) -> SocketAddr {
+    let listener = TcpListener::bind(any_port()).await.expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    let mut proxy = json!({"name": "a", "listen": listen.to_string(), "upstream": "127.0.0.1:9",
+        "enabled": true, "toxics": []});
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (method, path, body) = request(&mut stream).await;
+            let now = *mischief.lock().unwrap_or_else(PoisonError::into_inner);
+            let (status, answer) = match (method.as_str(), path.as_str()) {
+                ("GET", "/proxies") => (200, json!({"a": proxy})),
+                ("GET", "/proxies/a") => (200, proxy.clone()),
+                ("POST", path) => {
+                    if matches!(now, Mischief::Obeys | Mischief::DoesAndBreaksOff) {
+                        match (path, proxy["toxics"].as_array_mut()) {
+                            ("/proxies/a", _) => proxy["enabled"] = body["enabled"].clone(),
+                            (_, Some(toxics)) => toxics.push(body),
+                            (_, None) => {}
+                        }
+                    }
+                    let status = match now {
+                        Mischief::Answers(status) => status,
+                        Mischief::Obeys => 200,
+                        Mischief::BreaksOff | Mischief::DoesAndBreaksOff => {
+                            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-le").await;
+                            continue;
+                        }
+                        Mischief::HangsUp => continue,
+                    };
+                    (status, json!({"error": "out of order", "status": status}))
+                }
+                (method, path) => {
+                    let name = path.strip_prefix("/proxies/a/toxics/").unwrap_or_default();
+                    let toxics = proxy["toxics"].as_array_mut().expect("a list");
+                    let at = toxics.iter().position(|toxic| toxic["name"] == name);
+                    match (method, at) {
+                        ("GET", Some(at)) => (200, toxics[at].clone()),
+                        ("DELETE", Some(at)) => {
+                            toxics.remove(at);
+                            (204, Value::Null)
+                        }
+                        // it has no leases
+                        _ => (404, json!({"error": "not found", "status": 404})),
+                    }
+                }
+            };
+            let body = match status {
+                204 => String::new(),
+                _ => answer.to_string(),
+            };
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    addr
+}
+
+/// The method, path and body of a request.
+async fn request(stream: &mut TcpStream) -> (String, String, Value) {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.to_lowercase().lines().find_map(|line| {
+                let length = line.strip_prefix("content-length: ")?;
+                length.parse::<usize>().ok()
+            });
+            if body.len() >= length.unwrap_or(0) {
+                let mut words = head.split(' ').map(str::to_owned);
+                let mut word = || words.next().unwrap_or_default();
+                let body = serde_json::from_str(body).unwrap_or(Value::Null);
+                return (word(), word(), body);
+            }
+        }
+        if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
+            return (String::new(), String::new(), Value::Null);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_fault_is_reported_that_is_not_there() {
+    let listen = parrot().await;
+    let down = || on_link("down", Effect::Tcp(TcpEffect::Down));
+    for (fault, path) in [(late(), "/proxies/a/toxics"), (down(), "/proxies/a")] {
+        let mischief = Arc::new(Mutex::new(Mischief::Obeys));
+        let api = bad_server(listen, Arc::clone(&mischief)).await;
+        let set = |to| *mischief.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        let (planes, kept) = via(listen, api, vec![fault]);
+        let bad = [404, 409, 500, 200].map(Mischief::Answers);
+        let bad = bad
+            .into_iter()
+            .chain([Mischief::BreaksOff, Mischief::HangsUp]);
+        for mischief in bad {
+            set(mischief);
+            let error = planes.inject(0, Ratio::ONE).await;
+            let error = error.expect_err("it is not there");
+            let told = error.to_string();
+            assert!(matches!(error, FaultError::NotInjected { .. }), "{told}");
+            let refused = matches!(mischief, Mischief::Answers(404 | 409 | 500));
+            if refused && called("late", "latency", "upstream").starts_with("brownout") {
+                assert!(
+                    told.contains(&format!("POST {path} was answered")),
+                    "{told}"
+                );
+                assert!(told.contains("(out of order)"), "{told}");
+            }
+            // it was looked at, and is not there
+            assert_eq!(kept.owed(), [], "{mischief:?}");
+        }
+        // what is there counts, not what was answered; and a broken connection broke nothing of ours
+        for good in [Mischief::DoesAndBreaksOff, Mischief::Obeys] {
+            set(good);
+            planes.inject(0, Ratio::ONE).await.expect("it is there");
+            let removal = planes.remove(0).await.expect("removed");
+            assert!(removal.verified, "{good:?}: {}", removal.detail);
+        }
+    }
 }
 
 /// A server that says yes to everything, shows a toxic that was not asked for, and knows no leases.
