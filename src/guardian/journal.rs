@@ -217,17 +217,22 @@ pub struct Owed {
 /// # Errors
 /// When the file cannot be read.
 pub fn leftovers(path: &Path) -> io::Result<Leftovers> {
-    let mut left = Leftovers::default();
-    for line in std::fs::read_to_string(path)?.lines() {
-        if let Ok(entry) = serde_json::from_str(line) {
-            left.take(entry);
-        }
-    }
-    left.owed.reverse();
-    Ok(left)
+    Ok(Leftovers::of(&std::fs::read(path)?))
 }
 
 impl Leftovers {
+    /// What the bytes of a journal say. What was cut off may end within a character.
+    pub(crate) fn of(journal: &[u8]) -> Self {
+        let mut left = Self::default();
+        for line in journal.split(|byte| *byte == b'\n') {
+            if let Ok(entry) = serde_json::from_slice(line) {
+                left.take(entry);
+            }
+        }
+        left.owed.reverse();
+        left
+    }
+
     fn take(&mut self, entry: Entry) {
         match entry {
             Entry::Began(origin) => self.origin = Some(origin),
@@ -308,11 +313,11 @@ mod tests {
             detail: "no luck".into(),
         };
         journal.write(&failed).expect("writes");
-        // as if the disk had filled up in the middle of a line
+        // as if the disk had filled up in the middle of a letter
         OpenOptions::new()
             .append(true)
             .open(&path)
-            .and_then(|mut file| file.write_all(b"{\"undone\":{\"en"))
+            .and_then(|mut file| file.write_all(b"{\"doing\":{\"note\":\"\xc3"))
             .expect("appends");
 
         let left = leftovers(&path).expect("reads");
