@@ -36,3 +36,8 @@ pub use exec::{ExecControl, ExecFailure, ExecJob};
 pub use injector::{Injector, Removal};
 pub use planes::Planes;
 pub use process::{ProcessControl, ProcessFailure, ProcessHold, ProcessLimits, ProcessState};
+
+#[cfg(fuzzing)]
+pub(crate) use {
+    dns::laws::packets_are_answered, http::rules_hold, toxiproxy::laws::requests_are_answered,
+};

@@ -13,6 +13,8 @@ mod ask;
 mod book;
 mod forward;
 mod injector;
+#[cfg(any(test, fuzzing))]
+pub(super) mod laws;
 mod log;
 mod name;
 mod question;

@@ -38,3 +38,5 @@ mod tests;
 
 pub(super) use injector::HttpInjector;
 pub(super) use proxy::Proxy;
+#[cfg(fuzzing)]
+pub(crate) use rules::laws::rules_hold;

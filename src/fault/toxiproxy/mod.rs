@@ -16,6 +16,8 @@ mod attributes;
 mod config;
 mod error;
 mod gate;
+#[cfg(any(test, fuzzing))]
+pub(super) mod laws;
 mod lease;
 mod listen;
 mod metrics;

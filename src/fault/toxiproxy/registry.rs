@@ -19,7 +19,7 @@ pub(super) struct Wanted {
     name: String,
     listen: String,
     upstream: String,
-    enabled: bool,
+    pub(super) enabled: bool,
     toxics: Vec<Order>,
 }
 
@@ -276,7 +276,7 @@ impl Registry {
 }
 
 /// Reads a list of proxies, all of which have a name and an upstream.
-fn read_list(body: &[u8]) -> Result<Vec<Wanted>, ApiError> {
+pub(super) fn read_list(body: &[u8]) -> Result<Vec<Wanted>, ApiError> {
     let list = match super::wire::first_value(body)? {
         Value::Array(list) => list,
         Value::Null => Vec::new(),

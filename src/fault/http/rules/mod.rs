@@ -5,6 +5,8 @@
 
 mod action;
 mod answer;
+#[cfg(fuzzing)]
+pub(crate) mod laws;
 mod limiter;
 mod matching;
 
