@@ -35,6 +35,7 @@ pub mod launch;
 pub mod load;
 pub mod probe;
 pub mod run;
+pub mod tls;
 
 // what is kept, what it means, and what people and CI read
 pub mod analysis;

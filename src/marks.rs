@@ -1,9 +1,10 @@
 //! Whose doing it was that a request of our own got no answer: fault proxies note here which ones
 //! they held or ended, and a client that was reset, or gave up waiting, asks. Requests go by their id,
-//! questions about names by the address that they came from.
+//! questions about names by the address that they came from, handshakes likewise.
 
 use std::{
     collections::{HashMap, VecDeque},
+    net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -17,6 +18,12 @@ const MOST: usize = 4_000;
 /// How the text begins by which an answer about a name says that a fault made it (RFC 8914); the
 /// fault's name follows.
 pub const FAULT_TEXT: &str = "brownout fault ";
+
+/// The mark of a TLS handshake with who dials from this address.
+#[must_use]
+pub fn handshake_from(addr: SocketAddr) -> String {
+    format!("tls {addr}")
+}
 
 /// What a fault did to a request that got no answer by which it could tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,10 +18,12 @@ pub(crate) struct Blame {
 }
 
 /// The failures of the service that a fault stands before; `None` where nobody can tell them
-/// apart: on inner links, and of faults that are not about requests. A bin counts when the fault was
+/// apart: on inner links, and of faults that are about neither requests nor handshakes. A bin counts when the fault was
 /// in force for at least half of it.
 pub(crate) fn during(world: &World<'_>, fault: &FaultPlan, times: &FaultTimes) -> Option<Blame> {
-    let (PlacePlan::Link { link, .. }, Effect::Http(_)) = (&fault.place, &fault.effect) else {
+    let (PlacePlan::Link { link, .. }, Effect::Http(_) | Effect::Tls(_)) =
+        (&fault.place, &fault.effect)
+    else {
         return None;
     };
     let link = world.plan.links.get(*link).filter(|link| link.visitors)?;

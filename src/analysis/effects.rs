@@ -13,6 +13,7 @@ pub(crate) fn describe(fault: &FaultPlan) -> String {
     let mut text = match &fault.effect {
         Effect::Http(effect) => format!("http: {}{}", effect.action, effect.matching),
         Effect::Tcp(effect) => format!("tcp: {effect}"),
+        Effect::Tls(effect) => format!("tls: {effect}"),
         Effect::Dns(effect) => format!("dns: {effect}"),
         Effect::Process(effect) => format!("process: {effect}"),
         Effect::Exec(exec) => format!("exec: {}", exec.inject.join(" ")),

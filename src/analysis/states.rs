@@ -137,7 +137,11 @@ pub(crate) fn cuts(fault: &FaultPlan) -> bool {
                 false
             }
         },
-        Effect::Http(_) | Effect::Dns(_) | Effect::Process(_) | Effect::Exec(_) => false,
+        Effect::Http(_)
+        | Effect::Tls(_)
+        | Effect::Dns(_)
+        | Effect::Process(_)
+        | Effect::Exec(_) => false,
     };
     cut && fault.share.get() >= 1.0 - COLLAPSED
 }

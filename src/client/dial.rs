@@ -23,7 +23,7 @@ use super::{
     network::Network,
     resolver::VirtualResolver,
 };
-use crate::{measure::Outcome, plan::ServiceId};
+use crate::{marks::handshake_from, measure::Outcome, plan::ServiceId};
 
 /// An open stream to a service.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct Broken {
     pub(crate) outcome: Outcome,
     /// The error of a TLS handshake.
     pub(crate) handshake: Option<io::Error>,
+    /// It was a fault of ours.
+    pub(crate) injected: bool,
 }
 
 impl From<Outcome> for Broken {
@@ -46,6 +48,7 @@ impl From<Outcome> for Broken {
         Self {
             outcome,
             handshake: None,
+            injected: false,
         }
     }
 }
@@ -63,13 +66,17 @@ pub(super) async fn open(
         // a failure here (the peer is gone again) shows itself in the first write
         let _ = tcp.set_nodelay(true);
         let endpoint = network.endpoint(service);
-        let Some(tls) = &endpoint.tls else {
+        let Some((tls, link)) = endpoint.tls_at(addr) else {
             return Ok(Conn::over(Stream::Plain(tcp), endpoint).await?);
         };
+        let own = tcp.local_addr().ok().filter(|_| link);
         let tls = tls.connector.connect(tls.name.clone(), tcp).await;
+        // whoever does not verify is not hurt, and takes the mark all the same
+        let mark = own.and_then(|own| network.marks.take(&handshake_from(own)));
         let tls = tls.map_err(|error| Broken {
             outcome: failure::of_handshake(&error),
             handshake: Some(error),
+            injected: mark.is_some(),
         })?;
         Ok(Conn::over(Stream::Tls(Box::new(tls)), endpoint).await?)
     };

@@ -21,6 +21,7 @@ use crate::{
     plan::{Plan, Protocol, ServiceId, ServicePlan},
     scenario::model::{DnsEffect, Effect},
     seed::Seed,
+    tls::{Authority, Trust},
 };
 
 /// What was put between clients and services.
@@ -32,6 +33,8 @@ pub struct Wiring {
     pub visitors: Vec<Option<SocketAddr>>,
     /// What faults on the way did to requests that got no answer.
     pub marks: Arc<Marks>,
+    /// Who signs what those links show that speak TLS with visitors.
+    pub authority: Option<Arc<Authority>>,
 }
 
 /// Why the services of a plan cannot be reached by any means.
@@ -71,7 +74,10 @@ pub(super) struct Endpoint {
     /// What our zone says of it, if it does.
     known: Vec<IpAddr>,
     link: Option<SocketAddr>,
+    /// Towards the service itself; `None` where its URL is http.
     pub(super) tls: Option<Tls>,
+    /// Towards the link, where that speaks TLS in the service's stead.
+    link_tls: Option<Tls>,
     pub(super) protocol: Protocol,
     /// The header lines of all requests to it.
     pub(super) constant: Constant,
@@ -136,7 +142,11 @@ impl Network {
                 let mut records = plan.zones.iter().flat_map(|zone| &zone.records);
                 let known = records.find(|(name, _)| name.eq_ignore_ascii_case(host));
                 let known = known.map_or(&[][..], |(_, addresses)| addresses);
-                Endpoint::new(service, link, known).map_err(|why| NetworkError {
+                let shaken = plan.links.iter().any(|link| {
+                    link.visitors && usize::from(link.to.0) == index && link.tls.is_some()
+                });
+                let signer = wiring.authority.as_deref().filter(|_| shaken);
+                Endpoint::new(service, link, known, signer).map_err(|why| NetworkError {
                     service: service.name.clone(),
                     why,
                 })
@@ -274,6 +284,7 @@ impl Endpoint {
         service: &ServicePlan,
         link: Option<SocketAddr>,
         known: &[IpAddr],
+        signer: Option<&Authority>,
     ) -> Result<Self, String> {
         let host = service.host.trim_end_matches('.').to_ascii_lowercase();
         let literal: Option<IpAddr> = match host.as_str() {
@@ -309,7 +320,11 @@ impl Endpoint {
             in_zone: service.in_zone,
             known: known.to_vec(),
             link,
-            tls: Tls::new(service)?,
+            tls: Tls::new(service, Trust::AsSet)?,
+            link_tls: match signer {
+                Some(signer) => Tls::new(service, Trust::Only(signer.certificate()))?,
+                None => None,
+            },
             protocol: service.protocol,
             constant: Constant::new(
                 &HeaderValue::from_str(&authority)
@@ -349,6 +364,13 @@ impl Endpoint {
             (None, Some(ip)) => Ok(Way::to(SocketAddr::new(ip, self.port))),
             (None, None) => resolved(self.port).await,
         }
+    }
+
+    /// How to speak TLS at an address of it, and whether a link of ours answers there.
+    pub(super) fn tls_at(&self, addr: SocketAddr) -> Option<(&Tls, bool)> {
+        let link = self.link_tls.as_ref().filter(|_| self.link == Some(addr));
+        link.map(|tls| (tls, true))
+            .or_else(|| self.tls.as_ref().map(|tls| (tls, false)))
     }
 
     /// Whether an address is none of those that our zone gives the name.

@@ -185,7 +185,7 @@ impl PooledClient {
         let conn = dial::open(&self.network, call.service, way.addr, deadline).await;
         conn.map_err(|broken| Lost {
             outcome: broken.outcome,
-            injected: way.injected,
+            injected: way.injected || broken.injected,
         })
     }
 

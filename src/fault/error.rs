@@ -25,6 +25,14 @@ pub enum BindError {
         /// The guard's answer.
         source: Blocked,
     },
+    /// A link's certificate, or one of those that it goes by towards the service, cannot be used.
+    #[error("link `{link}` cannot speak TLS: {detail}")]
+    Certificate {
+        /// The link's name.
+        link: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// The DNS server could not be set up.
     #[error("the fault DNS server cannot listen on {addr}: {source}")]
     Dns {

@@ -45,6 +45,7 @@ pub(crate) fn link(upstream: SocketAddr, http: bool) -> LinkPlan {
         http,
         listen: any_port(),
         upstream,
+        tls: None,
         via: None,
     }
 }

@@ -14,16 +14,17 @@ use super::{
     dns::{DnsInjector, DnsServer, Listen},
     dose::Dose,
     exec::{Commands, ExecInjector},
-    http::HttpInjector,
+    http::{HttpInjector, TlsInjector},
     process::{ProcessInjector, Processes},
     tcp::{Link, TcpInjector},
     toxiproxy::{RemoteInjector, RemoteJournal, RemoteLink, Undoing},
 };
 use crate::{
     marks::Marks,
-    plan::{FaultPlan, PlacePlan, Plan, Resolver},
+    plan::{FaultPlan, LinkTls, PlacePlan, Plan, Resolver},
     scenario::model::Effect,
     time::{Clock, Offset},
+    tls::Authority,
     units::Ratio,
 };
 
@@ -34,6 +35,7 @@ use crate::{
 pub struct Planes {
     visitors: Vec<Option<SocketAddr>>,
     marks: Arc<Marks>,
+    authority: Option<Arc<Authority>>,
     links: Vec<Way>,
     dns: Option<Arc<DnsServer>>,
     processes: Arc<Processes>,
@@ -82,6 +84,7 @@ impl Planes {
     pub fn bind(plan: Arc<Plan>, clock: Clock) -> Result<Self, BindError> {
         let marks = Arc::new(Marks::default());
         let mut visitors = vec![None; plan.services.len()];
+        let authority = authority(&plan)?;
         let mut links = Vec::with_capacity(plan.links.len());
         for link_plan in &plan.links {
             if let Some(api) = link_plan.via {
@@ -89,7 +92,13 @@ impl Planes {
                 links.push(Way::Elsewhere(Arc::new(link)));
                 continue;
             }
-            let link = Link::bind(link_plan, &plan.guard, &marks)?;
+            let link = Link::bind(
+                link_plan,
+                plan.services.get(usize::from(link_plan.to.0)),
+                authority.as_ref(),
+                &plan.guard,
+                &marks,
+            )?;
             if link_plan.visitors
                 && let Some(slot) = visitors.get_mut(usize::from(link_plan.to.0))
             {
@@ -113,6 +122,7 @@ impl Planes {
         let mut planes = Self {
             visitors,
             marks,
+            authority,
             links,
             dns,
             processes: Arc::default(),
@@ -164,6 +174,13 @@ impl Planes {
                 let prepared = HttpInjector::prepare(Arc::clone(link), dose, effect);
                 Box::new(prepared.map_err(misplaced)?)
             }
+            (PlacePlan::Link { link: index, .. }, Effect::Tls(effect)) => {
+                let Way::Ours(link) = link(*index)? else {
+                    return Err(misplaced("its link runs elsewhere".into()));
+                };
+                let prepared = TlsInjector::prepare(Arc::clone(link), dose, *effect);
+                Box::new(prepared.map_err(misplaced)?)
+            }
             (PlacePlan::Dns { name, zone }, Effect::Dns(effect)) => {
                 let server = self.dns.clone();
                 let server = server.ok_or_else(|| misplaced("there is no DNS server".into()))?;
@@ -194,6 +211,7 @@ impl Planes {
                 | PlacePlan::Host { .. },
                 Effect::Http(_)
                 | Effect::Tcp(_)
+                | Effect::Tls(_)
                 | Effect::Dns(_)
                 | Effect::Process(_)
                 | Effect::Exec(_),
@@ -211,6 +229,13 @@ impl Planes {
     #[must_use]
     pub fn marks(&self) -> Arc<Marks> {
         Arc::clone(&self.marks)
+    }
+
+    /// Who signs what those links show that have no certificate of the operator's; nobody where no
+    /// link needs one.
+    #[must_use]
+    pub const fn authority(&self) -> Option<&Arc<Authority>> {
+        self.authority.as_ref()
     }
 
     /// Where each link of the plan listens.
@@ -391,6 +416,19 @@ impl Planes {
     fn forget(&self, place: u64) {
         self.order().remove(&place);
     }
+}
+
+/// A new authority, if a link shows a certificate that one has to sign.
+fn authority(plan: &Plan) -> Result<Option<Arc<Authority>>, BindError> {
+    let wants = |tls: &Option<LinkTls>| matches!(tls, Some(LinkTls::Generated));
+    let Some(link) = plan.links.iter().find(|link| wants(&link.tls)) else {
+        return Ok(None);
+    };
+    let made = Authority::new().map_err(|detail| BindError::Certificate {
+        link: link.name.clone(),
+        detail,
+    });
+    Ok(Some(Arc::new(made?)))
 }
 
 #[cfg(test)]

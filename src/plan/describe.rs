@@ -9,7 +9,8 @@ use super::{
     crowd::{self, CrowdDescription, few_to_many},
     habits,
     model::{
-        FaultPlan, LinkPlan, PlacePlan, Plan, Protocol, Resolver, ServiceId, StepPlan, Trigger,
+        FaultPlan, LinkPlan, LinkTls, PlacePlan, Plan, Protocol, Resolver, ServiceId, StepPlan,
+        Trigger,
     },
     needs::Needs,
     services,
@@ -283,6 +284,7 @@ fn does(fault: &FaultPlan) -> String {
     let mut text = match &fault.effect {
         Effect::Http(http) => format!("{}{}", done_to_requests(&http.action), http.matching),
         Effect::Tcp(tcp) => tcp.to_string(),
+        Effect::Tls(tls) => format!("handshakes show a certificate that is {tls}"),
         Effect::Dns(dns) => dns.to_string(),
         Effect::Process(process) => match process {
             ProcessEffect::Kill => "killed".to_owned(),
@@ -353,11 +355,14 @@ fn touches(plan: &Plan) -> Touches {
             format!("{}, started by brownout", name(l.service)),
         )
     });
-    let links = plan
-        .links
-        .iter()
-        .filter(|l| l.via.is_none())
-        .map(|l| (l.listen, format!("link {}", l.name)));
+    let links = plan.links.iter().filter(|l| l.via.is_none()).map(|l| {
+        let shown = match l.tls {
+            None => "",
+            Some(LinkTls::Generated) => ", TLS with a certificate made for the run",
+            Some(LinkTls::Files { .. }) => ", TLS with a certificate of yours",
+        };
+        (l.listen, format!("link {}{shown}", l.name))
+    });
     let named = plan.faults.iter();
     let dns_faults = named.filter(|f| matches!(f.place, PlacePlan::Dns { .. }));
     let by_processes = asking_processes(plan).next().is_some();

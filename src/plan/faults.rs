@@ -5,14 +5,14 @@ use std::path::Path;
 use super::{
     launch, links,
     mistakes::{File, Mistakes},
-    model::{FaultPlan, LinkPlan, PlacePlan, Plan, ServiceId, ServicePlan, ZonePlan},
+    model::{FaultPlan, LinkPlan, LinkTls, PlacePlan, Plan, ServiceId, ServicePlan, ZonePlan},
     names, services,
     windows::Times,
 };
 use crate::{
     diagnostic::Place,
     guard::Guard,
-    scenario::model::{Effect, Fault, FaultPlace, RoutePattern, Scenario, TcpEffect},
+    scenario::model::{Effect, Fault, FaultPlace, RoutePattern, Scenario, TcpEffect, TlsEffect},
     target::model::Launch,
     time::Compression,
     units::Ratio,
@@ -117,7 +117,7 @@ fn check_shape(fault: &Fault, out: &mut Mistakes<'_>) {
         Effect::Process(_) => Some("a process is stopped as a whole"),
         Effect::Exec(_) => Some("a command is run or not"),
         Effect::Tcp(TcpEffect::Down) => Some("a listener is closed as a whole"),
-        Effect::Tcp(_) | Effect::Http(_) | Effect::Dns(_) => None,
+        Effect::Tcp(_) | Effect::Tls(_) | Effect::Http(_) | Effect::Dns(_) => None,
     };
     let Some(reason) = whole else { return };
     if !fault.ramp.0.is_zero() || !fault.ramp_out.0.is_zero() {
@@ -145,6 +145,7 @@ const fn plane(effect: &Effect) -> &'static str {
     match effect {
         Effect::Http(_) => "http",
         Effect::Tcp(_) => "tcp",
+        Effect::Tls(_) => "tls",
         Effect::Dns(_) => "dns",
         Effect::Process(_) => "process",
         Effect::Exec(_) => "exec",
@@ -156,6 +157,7 @@ const fn home(effect: &Effect) -> &'static str {
     match effect {
         Effect::Http(_) => "http faults stand at a link, `service NAME` or `feature SERVICE/NAME`",
         Effect::Tcp(_) => "tcp faults stand at a link or `service NAME`",
+        Effect::Tls(_) => "tls faults stand at a link or `service NAME`",
         Effect::Dns(_) => "dns faults stand at `dns NAME`",
         Effect::Process(_) => "process faults stand at `process NAME`",
         Effect::Exec(_) => "exec faults stand at `host` or `service NAME`",
@@ -174,7 +176,7 @@ fn place(
             fault.at.value,
             FaultPlace::Link { .. } | FaultPlace::Service(_) | FaultPlace::Feature { .. }
         ),
-        Effect::Tcp(_) => matches!(
+        Effect::Tcp(_) | Effect::Tls(_) => matches!(
             fault.at.value,
             FaultPlace::Link { .. } | FaultPlace::Service(_)
         ),
@@ -246,10 +248,42 @@ fn link(
         });
         return None;
     }
+    if let Effect::Tls(effect) = effect
+        && !can_show(&ground.links[index], *effect, fault, out)
+    {
+        return None;
+    }
     Some(PlacePlan::Link {
         link: index,
         feature: None,
     })
+}
+
+/// Whether a declared link can show a certificate with that flaw.
+fn can_show(link: &LinkPlan, flaw: TlsEffect, fault: &Fault, out: &mut Mistakes<'_>) -> bool {
+    let at = fault.at.place;
+    let (what, why, hint) = match (&link.tls, flaw) {
+        (Some(LinkTls::Generated), _) | (Some(LinkTls::Files { .. }), TlsEffect::Untrusted) => {
+            return true;
+        }
+        (Some(LinkTls::Files { .. }), _) => (
+            "its certificate is yours",
+            format!(
+                "link `{}` can show nothing {flaw}: only your authority could sign it",
+                link.name
+            ),
+            "with `tls: generated` an authority of ours signs; `untrusted` needs none",
+        ),
+        (None, _) => (
+            "no TLS with who dials it",
+            format!("link `{}` shows nobody a certificate", link.name),
+            "give the link `tls: generated` in the target, and let the application dial it by https",
+        ),
+    };
+    out.error(File::Scenario, fault.effect.place, "a tls fault", why)
+        .also(at, what)
+        .hint(hint);
+    false
 }
 
 fn visitors(
@@ -263,7 +297,9 @@ fn visitors(
     let at = fault.at.place;
     let id = service(name, at, ground, out)?;
     let service = &ground.services[usize::from(id.0)];
-    let http = matches!(effect, Effect::Http(_));
+    let tls = matches!(effect, Effect::Tls(_));
+    // certificates are shown by who understands what comes after them
+    let http = tls || matches!(effect, Effect::Http(_));
     if let Some(wanted) = feature {
         let Some(plan) = service.features.iter().find(|f| f.name == wanted) else {
             let known: Vec<&str> = service.features.iter().map(|f| f.name.as_str()).collect();
@@ -281,14 +317,15 @@ fn visitors(
             }
         }
     }
-    if http && service.https {
+    if tls && !service.https {
         out.error(
             File::Scenario,
             fault.effect.place,
-            "an http fault",
-            format!("the way to `{name}` is encrypted: requests on it cannot be told apart"),
+            "a tls fault",
+            format!("`{name}` is reached in plain: nobody shows a certificate there"),
         )
-        .hint("use a tcp fault here, or an http fault on a plain link behind the TLS endpoint");
+        .also(at, "its URL is http")
+        .hint("tls faults stand in front of services with an https URL");
         return None;
     }
     let link = links::visitors(ground.links, id, ground.services, ground.zones, http);

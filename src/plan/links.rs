@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use super::{
     mistakes::{File, Mistakes},
-    model::{LinkPlan, ServiceId, ServicePlan, ZonePlan},
+    model::{LinkPlan, LinkTls, ServiceId, ServicePlan, ZonePlan},
     services,
 };
-use crate::target::model::{Layer, Target};
+use crate::target::model::{Certificate, Layer, Link, Target};
 
 /// The declared links, in the order of the file; index = index in the file, so an unusable link
 /// still takes its place.
@@ -69,10 +69,21 @@ pub(super) fn declared(
             listen,
             // a link without an upstream was reported above: this plan is never handed out
             upstream: upstream.unwrap_or(listen),
+            tls: tls(target, link),
             via: link.via.as_ref().map(|via| via.value),
         });
     }
     links
+}
+
+fn tls(target: &Target, link: &Link) -> Option<LinkTls> {
+    Some(match &link.tls.as_ref()?.value {
+        Certificate::Generated => LinkTls::Generated,
+        Certificate::Files { cert, key } => LinkTls::Files {
+            cert: target.path(cert),
+            key: target.path(key),
+        },
+    })
 }
 
 /// The index of the way of the visitors to `service`, made when it is not there yet; `None` when
@@ -84,12 +95,16 @@ pub(super) fn visitors(
     zones: &[ZonePlan],
     http: bool,
 ) -> Option<usize> {
+    let plan = &services[usize::from(service.0)];
+    // who sees requests has to speak TLS in the service's stead
+    let tls = (http && plan.https).then_some(LinkTls::Generated);
     let found = links.iter().position(|l| l.visitors && l.to == service);
     if let Some(index) = found {
-        links[index].http |= http;
+        let link = &mut links[index];
+        link.http |= http;
+        link.tls = link.tls.take().or(tls);
         return Some(index);
     }
-    let plan = &services[usize::from(service.0)];
     links.push(LinkPlan {
         name: format!("visitors -> {}", plan.name),
         visitors: true,
@@ -97,6 +112,7 @@ pub(super) fn visitors(
         http,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         upstream: services::address(plan, zones)?,
+        tls,
         via: None,
     });
     Some(links.len() - 1)

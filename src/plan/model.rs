@@ -204,9 +204,28 @@ pub struct LinkPlan {
     pub listen: SocketAddr,
     /// Where it dials.
     pub upstream: SocketAddr,
+    /// What it shows to who dials it, if TLS is spoken there; towards the service it speaks TLS where
+    /// the service's URL does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<LinkTls>,
     /// The API of a Toxiproxy that runs elsewhere, whose proxy takes the place of a link of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<SocketAddr>,
+}
+
+/// The certificate of a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkTls {
+    /// Made for the run, and signed by an authority made for the run.
+    Generated,
+    /// The operator's own.
+    Files {
+        /// The certificate, and what leads from it to its authority.
+        cert: PathBuf,
+        /// Its key.
+        key: PathBuf,
+    },
 }
 
 /// A zone.

@@ -58,6 +58,7 @@ pub async fn ready(
         Err(Broken {
             outcome: Outcome::Tls,
             handshake: Some(error),
+            ..
         }) => Err(NotReady::Handshake(of_handshake_in_words(&error))),
         Err(Broken { outcome, .. }) => Err(NotReady::Failed(outcome)),
     }

@@ -270,9 +270,11 @@ impl FaultDesk {
     pub(super) fn commands_last(&self) -> Duration {
         let each = self.plan.faults.iter().map(|fault| match &fault.effect {
             Effect::Exec(exec) => exec.timeout.saturating_mul(4),
-            Effect::Http(_) | Effect::Tcp(_) | Effect::Dns(_) | Effect::Process(_) => {
-                Duration::ZERO
-            }
+            Effect::Http(_)
+            | Effect::Tcp(_)
+            | Effect::Tls(_)
+            | Effect::Dns(_)
+            | Effect::Process(_) => Duration::ZERO,
         });
         each.max().unwrap_or_default()
     }

@@ -9,6 +9,7 @@ use super::{
     dispatcher::Dispatcher,
     prepare::{self, Opened, Options, RunError, RunErrorKind, Witnesses},
     target::ManagedTarget,
+    trust,
 };
 use crate::{
     client::{Network, Wiring},
@@ -54,6 +55,7 @@ pub async fn run(
         dns: planes.dns(),
         visitors: planes.visitors(),
         marks: planes.marks(),
+        authority: planes.authority().cloned(),
     };
     let network = Network::new(&plan, wiring).map_err(|error| setup(&error))?;
     let Opened {
@@ -62,12 +64,15 @@ pub async fn run(
         mut witnesses,
     } = prepare::open(&plan, &options, observers)?;
 
+    let authority = planes.authority().map(AsRef::as_ref);
+    let trusting = trust::prepare(&plan, authority, &folder)?;
     let mut target = ManagedTarget::prepare(
         &plan,
         &network,
         &options.executable,
         &folder,
         &planes.resolvers(),
+        &trusting,
     )?;
     target.confine(&run_id).await?;
     planes.set_process_control(target.process_control());

@@ -143,7 +143,10 @@ pub fn hindrance(fault: &FaultPlan) -> Option<Hindrance> {
             .into_iter()
             .find_map(of_controller),
         // these are put in where brownout itself stands
-        (Effect::Http(_) | Effect::Tcp(_) | Effect::Dns(_) | Effect::Exec(_), _) => None,
+        (
+            Effect::Http(_) | Effect::Tcp(_) | Effect::Tls(_) | Effect::Dns(_) | Effect::Exec(_),
+            _,
+        ) => None,
     }
 }
 

@@ -15,6 +15,7 @@ mod remote;
 mod stop;
 mod target;
 mod timeline;
+mod trust;
 mod undo;
 mod waits;
 

@@ -16,6 +16,7 @@ use super::{
     exec::Commands,
     prepare::{RunError, RunErrorKind},
     remote::Journal,
+    trust,
 };
 use crate::{
     client::Network,
@@ -52,12 +53,16 @@ impl ManagedTarget {
         executable: &Path,
         folder: &Path,
         resolvers: &[IpAddr],
+        trusting: &trust::Variables,
     ) -> Result<Self, RunError> {
         let guardian = Guardian::start(executable, &folder.join(guardian::FILE_NAME))
             .map_err(|error| RunError::new(RunErrorKind::Internal, chain(&error)))?;
         let guardian = Arc::new(guardian);
         let prober = Arc::new(DirectProber(Arc::clone(network)));
         let mut setup = LaunchSetup::of(plan, Arc::clone(&guardian), prober, folder.join(LOGS));
+        for (_, process) in &mut setup.processes {
+            trust::add(trusting, process);
+        }
         if !resolvers.is_empty() {
             let file = write_resolv_conf(folder, resolvers).map_err(|error| {
                 let message = format!("cannot write {RESOLV_CONF}: {error}");

@@ -159,8 +159,24 @@ pub struct Link {
     pub layer: Layer,
     /// Where the dialling service dials.
     pub listen: Spanned<SocketAddr>,
+    /// What it shows to the dialling service, if that speaks TLS with it.
+    pub tls: Option<Spanned<Certificate>>,
     /// The API of a Toxiproxy that runs elsewhere and has a proxy that listens there.
     pub via: Option<Spanned<SocketAddr>>,
+}
+
+/// The certificate of a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Certificate {
+    /// Made for the run, and signed by an authority made for the run.
+    Generated,
+    /// The operator's own: PEM files.
+    Files {
+        /// The certificate, and what leads from it to its authority.
+        cert: PathBuf,
+        /// Its key.
+        key: PathBuf,
+    },
 }
 
 /// The layer of a link.

@@ -2,7 +2,7 @@
 //! failures were.
 
 use std::{
-    process::{Child, Command, Stdio},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 
 use crate::support::{
-    Bench, eventually, free_address,
+    Bench, Running, eventually, free_address, say,
     server::{self, Reply},
 };
 
@@ -79,39 +79,6 @@ faults:
   stale: {at: portal -> back, from: all, for: 2m, http: {stale: true, routes: [/stale]}}
 measure: {baseline: optional}
 "#;
-
-/// A run that ends with its test, however that ends.
-struct Running(Child);
-
-impl Running {
-    /// Stops it as an operator does; its exit code.
-    fn stop(&mut self) -> Option<i32> {
-        let kill = Command::new("kill")
-            .args(["-INT", &self.0.id().to_string()])
-            .status();
-        assert!(kill.expect("kill runs").success());
-        self.0.wait().expect("ends").code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if matches!(self.0.try_wait(), Ok(None)) {
-            self.stop();
-        }
-    }
-}
-
-/// What a client said, and with which exit code.
-fn say(program: &str, arguments: &[&str]) -> (i32, String) {
-    let output = Command::new(program)
-        .args(arguments)
-        .output()
-        .unwrap_or_else(|error| panic!("{program}: {error}; ci/test says what to install"));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let talk = String::from_utf8_lossy(&output.stderr);
-    (output.status.code().unwrap_or(-1), said + &talk)
-}
 
 #[test]
 fn real_clients_meet_every_effect_and_the_record_knows_whose_doing_it_was() {

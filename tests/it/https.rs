@@ -39,20 +39,24 @@ impl Shop {
             &[("8443", port), ("../target/example-https/ca.pem", "ca.pem")],
         );
         bench.write("target.yaml", &target);
-        // one fault of the three, and no longer than a baseline needs
+        // one fault of the five, and no longer than a baseline needs
         let scenario = adapted(
             "scenarios/example-https.yaml",
             &[
                 ("../targets/example-https.yaml", "target.yaml"),
                 (
-                    "{calm: 20s}, {slow: 8s}, {nameless: 12s}, {cut: 19s}",
+                    "{calm: 20s}, {slow: 8s}, {nameless: 12s}, {broken: 12s}, {stale: 12s}, {cut: 19s}",
                     "{calm: 9s}, {cut: 9s}",
                 ),
                 ("  slow_line: ", "  # slow_line: "),
                 ("  no_name: ", "  # no_name: "),
+                ("  no_orders: ", "  # no_orders: "),
+                ("  old_certificate: ", "  # old_certificate: "),
                 ("from: cut, for: 4s", "from: cut, for: 2s"),
                 ("  - shop tolerates slow_line\n", ""),
                 ("  - shop recovers within 5s of no_name.end\n", ""),
+                ("  - shop/orders recovers within 5s of no_orders.end\n", ""),
+                ("  - shop recovers within 5s of old_certificate.end\n", ""),
                 (
                     "measure: {hold: 5s, observe: 10s,",
                     "measure: {warm_up: 1s, baseline_span: 8s, baseline_requests: 100, hold: 2s, observe: 5s,",

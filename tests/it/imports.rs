@@ -50,11 +50,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("measure", &["plan", "time", "units"]),
     // `scenario` for the word for an edge of a fault
     ("event", &["measure", "scenario", "time"]),
+    ("event", &["measure", "time"]),
+    // both ends of TLS: clients verify, links show and verify, and neither may import the other
+    ("tls", &["plan", "scenario", "time"]),
     // what makes it happen; load, fault and probe never import each other
     (
         "client",
         &[
-            "guard", "marks", "measure", "plan", "scenario", "seed", "time", "units",
+            "guard", "marks", "measure", "plan", "scenario", "seed", "time", "tls", "units",
         ],
     ),
     (
@@ -72,7 +75,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "fault",
         &[
-            "guard", "marks", "plan", "scenario", "seed", "time", "units",
+            "guard", "marks", "plan", "scenario", "seed", "time", "tls", "units",
         ],
     ),
     ("guardian", &["time", "units"]),
@@ -81,7 +84,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "run",
         &[
             "analysis", "client", "event", "fault", "guardian", "launch", "load", "measure",
-            "plan", "probe", "record", "scenario", "time", "units",
+            "plan", "probe", "record", "scenario", "time", "tls", "units",
         ],
     ),
     // what is kept and what it means

@@ -28,6 +28,8 @@ mod shipped_files;
 #[cfg(target_os = "linux")]
 mod stall;
 mod support;
+#[cfg(target_os = "linux")]
+mod tls;
 mod truth;
 mod users;
 

@@ -172,6 +172,7 @@ fn what_a_cut_link_does_is_no_collapse_of_the_target() {
             http: false,
             listen: ([127, 0, 0, 1], 0).into(),
             upstream: ([127, 0, 0, 1], 80).into(),
+            tls: None,
             via: None,
         });
         plan.faults[0].effect = Effect::Tcp(effect);

@@ -3,7 +3,6 @@
 use std::{
     error::Error,
     io,
-    net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
@@ -18,11 +17,8 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 
-use super::{ask::Asking, hop};
-use crate::{
-    fault::tcp::{Fate, dial},
-    guard::Guard,
-};
+use super::{ask::Asking, beyond::Beyond, hop};
+use crate::fault::tcp::Fate;
 
 /// Why a client's connection is ended without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +37,7 @@ pub(super) enum Hangup {
 /// No task drives it: it moves when the request or response that uses it does, and ends when that
 /// is dropped, so a client that goes away cancels its request at the upstream.
 pub(super) struct Upstream {
-    addr: SocketAddr,
-    guard: Guard,
+    beyond: Arc<Beyond>,
     fate: Arc<Fate>,
     idle: Idle,
 }
@@ -50,10 +45,9 @@ pub(super) struct Upstream {
 type Idle = Arc<Mutex<Option<Line>>>;
 
 impl Upstream {
-    pub(super) fn new(addr: SocketAddr, guard: Guard, fate: Arc<Fate>) -> Self {
+    pub(super) fn new(beyond: Arc<Beyond>, fate: Arc<Fate>) -> Self {
         Self {
-            addr,
-            guard,
+            beyond,
             fate,
             idle: Idle::default(),
         }
@@ -97,7 +91,7 @@ impl Upstream {
         *request.version_mut() = Version::HTTP_11;
         // HTTP/1.0 may come without, HTTP/1.1 must not go without (RFC 9110 section 7.2)
         if !request.headers().contains_key(header::HOST)
-            && let Ok(host) = HeaderValue::from_str(&self.addr.to_string())
+            && let Ok(host) = HeaderValue::from_str(&self.beyond.addr().to_string())
         {
             request.headers_mut().insert(header::HOST, host);
         }
@@ -134,7 +128,7 @@ impl Upstream {
                 }
             }
         }
-        let mut line = Line::dial(self.addr, &self.guard).await?;
+        let mut line = Line::dial(&self.beyond).await?;
         match line.send(request).await {
             Ok(response) => Ok((response, line)),
             Err(error) => Err(error.into_error().into()),
@@ -199,8 +193,9 @@ pub(super) struct Line {
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 impl Line {
-    async fn dial(addr: SocketAddr, guard: &Guard) -> Result<Self, Hangup> {
-        let stream = dial(addr, guard).await?;
+    async fn dial(beyond: &Beyond) -> Result<Self, Hangup> {
+        // a handshake needs kilobytes, a moment long
+        let stream = Box::pin(beyond.dial(false)).await?;
         let (sender, connection) = http1::Builder::new()
             .preserve_header_case(true)
             .handshake(TokioIo::new(stream))

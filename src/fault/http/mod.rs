@@ -12,15 +12,21 @@
 //! cancelled at the upstream. A request that is not HTTP at all is the one thing that is answered
 //! (400) without being asked to.
 //!
-//! A client that speaks HTTP/2 by prior knowledge is spoken for in HTTP/2, all streams of its
+//! Who dials may speak TLS with the link, and the link with the upstream: one does not follow from the other.
+//! HTTP/2 is agreed on with the former only where the latter agrees on it too.
+//!
+//! A client that speaks HTTP/2, by ALPN or prior knowledge, is spoken for in HTTP/2, all streams of its
 //! connection on one to the upstream; what ends a connection ends its stream only. Where both sides
 //! agree on another protocol (websockets) bytes pass both ways. Not passed on are CONNECT, and
 //! interim answers (1xx): who expects 100 is told to go on by the proxy.
 
 mod ask;
+mod beyond;
 mod body;
 mod copies;
 mod forward;
+mod front;
+mod handshakes;
 mod hop;
 mod injector;
 mod json;
@@ -28,6 +34,7 @@ mod pace;
 mod proxy;
 mod rules;
 mod shape;
+mod stream;
 mod streams;
 mod tasks;
 mod tunnel;
@@ -36,7 +43,10 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub(super) use beyond::Beyond;
+pub(super) use front::Front;
+pub(super) use handshakes::TlsInjector;
 pub(super) use injector::HttpInjector;
-pub(super) use proxy::Proxy;
+pub(super) use proxy::{Face, Proxy};
 #[cfg(fuzzing)]
 pub(crate) use rules::laws::rules_hold;

@@ -16,17 +16,21 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::DuplexStream,
+    net::TcpStream,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     ask::Asking,
+    beyond::Beyond,
     body::Outbound,
     copies::{Copies, Copying},
     forward::{Hangup, Honest, Upstream},
+    front::Front,
     rules::{Change, Ending, Matcher, Rule, Seen, Step, meet, step},
     shape::{Shaped, shape},
+    stream::Stream,
     streams::Streams,
     tasks::Tasks,
     tunnel::Exit,
@@ -34,7 +38,6 @@ use super::{
 };
 use crate::{
     fault::{board::Board, tcp::Fate},
-    guard::Guard,
     marks::{Marks, Touch},
 };
 
@@ -52,12 +55,22 @@ const BODY_READ_MOST: usize = 64 << 10;
 /// The HTTP side of a link.
 #[derive(Debug)]
 pub(in crate::fault) struct Proxy {
-    upstream: SocketAddr,
-    guard: Guard,
+    beyond: Arc<Beyond>,
+    /// Where who dials speaks TLS.
+    front: Option<Arc<Front>>,
     marks: Arc<Marks>,
     pub(super) rules: Board<Rule>,
     /// Copies that are kept for faults to come, and of which requests.
     copies: RwLock<Vec<(Arc<Matcher>, Arc<Copies>)>>,
+}
+
+/// The certificate that was seen on a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::fault) enum Face {
+    /// Its own.
+    Own,
+    /// That of the fault of this name.
+    OfFault(String),
 }
 
 /// One client connection.
@@ -110,14 +123,39 @@ impl Held {
 }
 
 impl Proxy {
-    pub(in crate::fault) fn new(upstream: SocketAddr, guard: Guard, marks: Arc<Marks>) -> Self {
+    pub(in crate::fault) fn new(beyond: Beyond, front: Option<Front>, marks: Arc<Marks>) -> Self {
         Self {
-            upstream,
-            guard,
+            beyond: Arc::new(beyond),
+            front: front.map(Arc::new),
             marks,
             rules: Board::default(),
             copies: RwLock::default(),
         }
+    }
+
+    /// Its TLS with who dials, when it speaks any.
+    pub(super) const fn front(&self) -> Option<&Arc<Front>> {
+        self.front.as_ref()
+    }
+
+    /// What is seen on a connection to the link of which both ends are here: that of TLS; `None`
+    /// where none is spoken.
+    ///
+    /// # Errors
+    /// What is wrong with what was seen, for people.
+    pub(in crate::fault) async fn look(
+        &self,
+        near: TcpStream,
+        far: TcpStream,
+    ) -> Result<Option<Face>, String> {
+        let Some(front) = &self.front else {
+            return Ok(None);
+        };
+        if let Some(fault) = front.held_by() {
+            return Ok(Some(Face::OfFault(fault)));
+        }
+        let looking = front.look(near, far, &self.beyond, &self.marks);
+        Box::pin(looking).await.map(|()| Some(Face::Own))
     }
 
     /// Keeps copies of answers to requests that the conditions mean, from now on.
@@ -134,6 +172,16 @@ impl Proxy {
         from: SocketAddr,
         fate: &Arc<Fate>,
     ) {
+        let client = match &self.front {
+            None => Stream::Plain(client),
+            Some(front) => {
+                let shaking = front.shake(client, from, &self.beyond, &self.marks);
+                match Box::pin(shaking).await {
+                    Ok(shaken) => Stream::Tls(Box::new(shaken.into())),
+                    Err(_) => return,
+                }
+            }
+        };
         let (mut client, wire) = Watched::new(client);
         let Ok(http2) = client.speaks_http2().await else {
             return;
@@ -141,13 +189,13 @@ impl Proxy {
         let tasks = Tasks::default();
         let _ender = tasks.ender();
         let over = CancellationToken::new();
-        let (addr, guard) = (self.upstream, self.guard.clone());
+        let beyond = Arc::clone(&self.beyond);
         let visit = Arc::new(Visit {
             way: if http2 {
                 let (fate, tasks) = (Arc::clone(fate), tasks.clone());
-                Way::Http2(Streams::new(addr, guard, fate, tasks, over.clone()))
+                Way::Http2(Streams::new(beyond, fate, tasks, over.clone()))
             } else {
-                Way::Http1(Upstream::new(addr, guard, Arc::clone(fate)))
+                Way::Http1(Upstream::new(beyond, Arc::clone(fate)))
             },
             fate: Arc::clone(fate),
             wire,

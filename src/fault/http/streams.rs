@@ -1,29 +1,28 @@
 //! HTTP/2 to the upstream: one connection for all streams of a client's connection.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use hyper::{
-    Request, Response, Version,
+    Request, Response, Uri, Version,
     client::conn::http2::{Builder, SendRequest},
+    http::uri::Scheme,
 };
 use hyper_util::rt::TokioIo;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     ask::Asking,
+    beyond::Beyond,
     forward::{Hangup, Honest, is_reset},
     hop,
     tasks::Tasks,
 };
-use crate::{
-    fault::tcp::{Fate, dial},
-    guard::Guard,
-};
+use crate::fault::tcp::Fate;
 
-/// The way of one client connection to the upstream, by prior knowledge.
+/// The way of one client connection to the upstream: agreed on by ALPN where that speaks TLS, else by prior
+/// knowledge.
 pub(super) struct Streams {
-    addr: SocketAddr,
-    guard: Guard,
+    beyond: Arc<Beyond>,
     fate: Arc<Fate>,
     tasks: Tasks,
     /// The upstream could not be reached, or its connection failed: the client's ends likewise.
@@ -33,15 +32,13 @@ pub(super) struct Streams {
 
 impl Streams {
     pub(super) fn new(
-        addr: SocketAddr,
-        guard: Guard,
+        beyond: Arc<Beyond>,
         fate: Arc<Fate>,
         tasks: Tasks,
         over: CancellationToken,
     ) -> Self {
         Self {
-            addr,
-            guard,
+            beyond,
             fate,
             tasks,
             over,
@@ -60,6 +57,7 @@ impl Streams {
     ) -> Result<Response<Honest>, Hangup> {
         hop::strip(request.headers_mut(), true).renew(request.headers_mut(), true);
         *request.version_mut() = Version::HTTP_2;
+        self.set_scheme(request.uri_mut());
         let answered = async {
             let mut sender = self.sender().await?;
             Ok(sender.send_request(request).await?)
@@ -73,6 +71,24 @@ impl Streams {
                 self.end(&hangup);
                 Err(hangup)
             }
+        }
+    }
+
+    /// A URL's scheme is that of the connection that it goes over (RFC 9113 section 8.3.1), and TLS may
+    /// end at the link, or begin.
+    fn set_scheme(&self, uri: &mut Uri) {
+        let scheme = self.beyond.scheme();
+        if uri.scheme_str().is_none_or(|said| said == scheme) {
+            return;
+        }
+        let mut parts = uri.clone().into_parts();
+        parts.scheme = Some(if scheme == "https" {
+            Scheme::HTTPS
+        } else {
+            Scheme::HTTP
+        });
+        if let Ok(changed) = Uri::from_parts(parts) {
+            *uri = changed;
         }
     }
 
@@ -97,7 +113,7 @@ impl Streams {
         if let Some(sender) = kept.as_ref().filter(|sender| !sender.is_closed()) {
             return Ok(sender.clone());
         }
-        let stream = TokioIo::new(dial(self.addr, &self.guard).await?);
+        let stream = TokioIo::new(Box::pin(self.beyond.dial(true)).await?);
         let (sender, connection) = Builder::new(self.tasks.clone()).handshake(stream).await?;
         self.tasks.spawn(async move {
             // its error reaches whoever waits for a response or a frame

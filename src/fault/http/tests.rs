@@ -2,6 +2,7 @@
 
 mod effects;
 mod passing;
+mod tls;
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{Link, Verdict, posting::Posting};
 use crate::{
-    fault::{FaultError, Injector, Removal, board::Board, dose::Dose},
+    fault::{FaultError, Injector, Removal, board::Board, dose::Dose, http::Face},
     scenario::model::TcpEffect,
     units::Ratio,
 };
@@ -96,7 +96,15 @@ impl Injector for TcpInjector {
 pub(in crate::fault) async fn look(link: &Link) -> Removal {
     let name = link.name();
     match link.look().await {
-        Verdict::Accepts => Removal::verified(format!("gone; link `{name}` accepts connections")),
+        Verdict::Accepts(None) => {
+            Removal::verified(format!("gone; link `{name}` accepts connections"))
+        }
+        Verdict::Accepts(Some(Face::Own)) => Removal::verified(format!(
+            "gone; link `{name}` accepts connections and shows its own certificate"
+        )),
+        Verdict::Accepts(Some(Face::OfFault(other))) => Removal::verified(format!(
+            "gone; link `{name}` accepts connections and shows the certificate of fault `{other}`"
+        )),
         Verdict::HeldDown(other) => Removal::verified(format!(
             "gone; link `{name}` is still held down by fault `{other}`"
         )),

@@ -13,10 +13,14 @@ use super::{
     upstream::Upstream,
 };
 use crate::{
-    fault::{BindError, http::Proxy},
+    fault::{
+        BindError,
+        http::{Beyond, Face, Front, Proxy},
+    },
     guard::Guard,
     marks::Marks,
-    plan::LinkPlan,
+    plan::{LinkPlan, ServicePlan},
+    tls::Authority,
 };
 
 /// How long our own listener may take to accept when we look whether it does.
@@ -25,8 +29,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// What was seen when a link's listener was dialled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::fault) enum Verdict {
-    /// It accepted us.
-    Accepts,
+    /// It accepted us, and showed what it should if it speaks TLS.
+    Accepts(Option<Face>),
     /// It refuses, since the fault of that name is in force.
     HeldDown(String),
     /// It should have accepted, and did not.
@@ -93,13 +97,35 @@ impl Drop for Session {
     }
 }
 
+/// The HTTP side of a link.
+fn proxy(
+    plan: &LinkPlan,
+    service: Option<&ServicePlan>,
+    authority: Option<&Arc<Authority>>,
+    guard: &Guard,
+    marks: &Arc<Marks>,
+) -> Result<Arc<Proxy>, BindError> {
+    let unusable = |detail| BindError::Certificate {
+        link: plan.name.clone(),
+        detail,
+    };
+    let beyond = Beyond::new(plan.upstream, guard.clone(), service).map_err(unusable)?;
+    let front = match service {
+        Some(service) => Front::new(plan, service, authority).map_err(unusable)?,
+        None => None,
+    };
+    Ok(Arc::new(Proxy::new(beyond, front, Arc::clone(marks))))
+}
+
 impl Link {
     /// Binds a link's listener and begins to serve. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// When the address is taken, or the upstream lies outside the guard.
+    /// When the address is taken, the upstream lies outside the guard, or a certificate cannot be used.
     pub(in crate::fault) fn bind(
         plan: &LinkPlan,
+        service: Option<&ServicePlan>,
+        authority: Option<&Arc<Authority>>,
         guard: &Guard,
         marks: &Arc<Marks>,
     ) -> Result<Self, BindError> {
@@ -114,9 +140,10 @@ impl Link {
             addr: plan.listen,
             source,
         })?;
-        let http = plan
-            .http
-            .then(|| Arc::new(Proxy::new(plan.upstream, guard.clone(), Arc::clone(marks))));
+        let http = match plan.http {
+            true => Some(proxy(plan, service, authority, guard, marks)?),
+            false => None,
+        };
         let upstream = Upstream::At(plan.upstream);
         let traffic = Arc::default();
         let core = Core::new(plan.name.clone(), upstream, guard.clone(), http, traffic);
@@ -256,14 +283,16 @@ impl Link {
                 caller = Some(addr);
                 self.core.knocks().insert(addr, heard);
             };
-            let stream = knock(self.door.addr(), announce)
+            let near = knock(self.door.addr(), announce)
                 .await
                 .map_err(|error| format!("{} does not accept: {error}", self.door.addr()))?;
-            accepted
+            let far = accepted
                 .await
                 .map_err(|_| "the listener went away while we looked".to_owned())?;
-            drop(stream);
-            Ok(())
+            match &self.core.http {
+                Some(proxy) => proxy.look(near, far).await,
+                None => Ok(None),
+            }
         };
         let seen = tokio::time::timeout(ANSWER_WITHIN, call)
             .await
@@ -271,7 +300,7 @@ impl Link {
         if let Some(addr) = caller {
             self.core.knocks().remove(&addr);
         }
-        seen.map_or_else(Verdict::Silent, |()| Verdict::Accepts)
+        seen.map_or_else(Verdict::Silent, Verdict::Accepts)
     }
 
     /// Closes everything, for good.

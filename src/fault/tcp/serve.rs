@@ -48,7 +48,7 @@ pub(super) struct Core {
     pub(super) board: Board<Posting>,
     accepted: AtomicU64,
     /// Our own calls, by the address that they come from.
-    knocks: Mutex<HashMap<SocketAddr, oneshot::Sender<()>>>,
+    knocks: Mutex<HashMap<SocketAddr, oneshot::Sender<TcpStream>>>,
 }
 
 impl Core {
@@ -77,7 +77,7 @@ impl Core {
     }
 
     /// Our own calls that were not heard yet.
-    pub(super) fn knocks(&self) -> MutexGuard<'_, HashMap<SocketAddr, oneshot::Sender<()>>> {
+    pub(super) fn knocks(&self) -> MutexGuard<'_, HashMap<SocketAddr, oneshot::Sender<TcpStream>>> {
         self.knocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -116,7 +116,7 @@ pub(super) async fn accept(
         };
         if let Some(heard) = core.knocks().remove(&from) {
             // the caller may have lost patience
-            let _ = heard.send(());
+            let _ = heard.send(client);
             continue;
         }
         let number = core.accepted.fetch_add(1, Relaxed);

@@ -2,8 +2,10 @@
 
 use super::fixture::{Case, cowin, minutes, seconds};
 use crate::{
-    plan::{LinkPlan, PlacePlan, Plan, ServiceId},
+    diagnostic::Spanned,
+    plan::{LinkPlan, LinkTls, PlacePlan, Plan, ServiceId},
     scenario::model::*,
+    target::model::Certificate,
     units::Ratio,
 };
 
@@ -143,6 +145,64 @@ fn names_and_zones() {
     assert_eq!(place("test"), (dns("test", true), "portal sms".into()));
 }
 
+/// A certificate fault at the declared link, which shows this.
+fn at_link(shows: Option<Certificate>, flaw: TlsEffect) -> Case {
+    let at = FaultPlace::Link {
+        from: "portal".into(),
+        to: "sms".into(),
+    };
+    let mut case = with(at, Effect::Tls(flaw));
+    let link = &mut case.target.links[0];
+    link.tls = shows.map(|shows| Spanned::new(shows, link.listen.place));
+    case
+}
+
+fn own_certificate() -> Certificate {
+    Certificate::Files {
+        cert: "sms.pem".into(),
+        key: "sms.key".into(),
+    }
+}
+
+#[test]
+fn a_link_shows_what_the_target_says() {
+    let plan = at_link(Some(Certificate::Generated), TlsEffect::WrongName).plan();
+    assert_eq!(plan.links[0].tls, Some(LinkTls::Generated));
+    let told = crate::plan::describe(&plan);
+    let links = told.touches.binds.iter().map(|(_, what)| what.as_str());
+    let made = "link portal -> sms, TLS with a certificate made for the run";
+    assert_eq!(links.filter(|what| *what == made).count(), 1);
+    let does = told.faults.last().map(|fault| fault.does.as_str());
+    assert_eq!(
+        does,
+        Some("handshakes show a certificate that is of another name")
+    );
+    let own = at_link(Some(own_certificate()), TlsEffect::Untrusted).plan();
+    // beside the target's file
+    let folder = std::path::Path::new("targets");
+    let own_files = LinkTls::Files {
+        cert: folder.join("sms.pem"),
+        key: folder.join("sms.key"),
+    };
+    assert_eq!(own.links[0].tls, Some(own_files));
+}
+
+#[test]
+fn who_sees_the_requests_to_an_https_service_speaks_tls_in_its_stead() {
+    let secure = |effect| {
+        let mut case = with(on("portal"), effect);
+        case.target.services[0].url.value.https = true;
+        let plan = case.plan();
+        let link = visitors_link(&plan);
+        (link.http, link.tls.clone())
+    };
+    let made = Some(LinkTls::Generated);
+    assert_eq!(secure(http()), (true, made.clone()));
+    assert_eq!(secure(Effect::Tls(TlsEffect::Expired)), (true, made));
+    let bytes = secure(Effect::Tcp(TcpEffect::Down));
+    assert_eq!(bytes, (false, None), "bytes are passed on as they are");
+}
+
 #[track_caller]
 fn refused(case: &Case, expected: &str, hint: &str) {
     let found = case.mistakes();
@@ -168,9 +228,26 @@ fn effects_that_do_not_fit_their_place() {
     let mut case = cowin();
     case.target.links[0].layer = crate::target::model::Layer::Tcp;
     refused(&case, "link `portal -> sms` passes bytes on", "layer: http");
-    let mut case = with(on("portal"), http());
-    case.target.services[0].url.value.https = true;
-    refused(&case, "the way to `portal` is encrypted", "use a tcp fault");
+    refused(
+        &with(certificates(), Effect::Tls(TlsEffect::Expired)),
+        "fault `added` cannot do this at `feature portal/certificates`",
+        "tls faults stand at a link or `service NAME`",
+    );
+    refused(
+        &with(on("portal"), Effect::Tls(TlsEffect::Expired)),
+        "`portal` is reached in plain",
+        "https URL",
+    );
+    refused(
+        &at_link(None, TlsEffect::Untrusted),
+        "link `portal -> sms` shows nobody a certificate",
+        "tls: generated",
+    );
+    refused(
+        &at_link(Some(own_certificate()), TlsEffect::WrongName),
+        "can show nothing of another name",
+        "`untrusted` needs none",
+    );
     let mut case = with(on("portal"), Effect::Tcp(TcpEffect::Down));
     case.scenario.faults[1].ramp = minutes(1);
     refused(

@@ -306,6 +306,7 @@ fn build_target(case: &mut Case) {
         from: write(page, "portal", "portal".into()),
         to: write(page, "sms", "sms".into()),
         layer: Layer::Http,
+        tls: None,
         via: None,
         listen: write(page, "listen 8201", addr("127.0.0.1:8201")),
     }];

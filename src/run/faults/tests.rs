@@ -23,6 +23,7 @@ fn desk(lasting: bool) -> (FaultDesk, SocketAddr) {
         http: false,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         upstream: addr,
+        tls: None,
         via: None,
     }];
     plan.faults = vec![FaultPlan {

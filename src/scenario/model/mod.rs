@@ -27,7 +27,7 @@ pub use demand::{
 pub use effect::{
     Cut, DnsAnswer, DnsEffect, Effect, ExecEffect, Family, FieldMatch, HttpAction, HttpClose,
     HttpDelay, HttpEffect, HttpMatch, JsonEdit, JsonMatch, OverTcp, Person, ProcessEffect,
-    RateLimit, RateWindow, ShareOf, Spread, TcpEffect, TcpStream, Wanted,
+    RateLimit, RateWindow, ShareOf, Spread, TcpEffect, TcpStream, TlsEffect, Wanted,
 };
 pub use fault::{Fault, FaultPlace, Until};
 pub use journey::{

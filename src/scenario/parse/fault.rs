@@ -56,7 +56,7 @@ fn fault(
     let starts = spread::starts(&fields, &members, names, mistakes);
     let effect = fields
         .one_of(
-            &["http", "tcp", "dns", "process", "exec"],
+            &["http", "tcp", "tls", "dns", "process", "exec"],
             !fields.has("lose"),
             mistakes,
         )
@@ -67,7 +67,9 @@ fn fault(
     });
     let instant = effect.as_ref().and_then(|effect| match effect.value {
         Effect::Process(process) => Some(process).filter(|p| p.is_instant()),
-        Effect::Http(_) | Effect::Tcp(_) | Effect::Dns(_) | Effect::Exec(_) => None,
+        Effect::Http(_) | Effect::Tcp(_) | Effect::Tls(_) | Effect::Dns(_) | Effect::Exec(_) => {
+            None
+        }
     });
     let needed = effect.is_some() && instant.is_none();
     let ends = spread::ends(&fields, &members, needed, names, mistakes);
@@ -189,13 +191,16 @@ fn check_ramps(
 /// That the effect can be put in at the place.
 fn check_place(at: &Spanned<FaultPlace>, effect: &Spanned<Effect>, mistakes: &mut Mistakes) {
     let (fits, wanted) = match (&at.value, &effect.value) {
-        (FaultPlace::Link { .. } | FaultPlace::Service(_), Effect::Http(_) | Effect::Tcp(_))
+        (
+            FaultPlace::Link { .. } | FaultPlace::Service(_),
+            Effect::Http(_) | Effect::Tcp(_) | Effect::Tls(_),
+        )
         | (FaultPlace::Host | FaultPlace::Service(_), Effect::Exec(_))
         | (FaultPlace::Feature { .. }, Effect::Http(_))
         | (FaultPlace::Process(_), Effect::Process(_))
         | (FaultPlace::Dns(_), Effect::Dns(_)) => (true, ""),
-        (FaultPlace::Link { .. }, _) => (false, "`http` or `tcp`"),
-        (FaultPlace::Service(_), _) => (false, "`http`, `tcp` or `exec`"),
+        (FaultPlace::Link { .. }, _) => (false, "`http`, `tcp` or `tls`"),
+        (FaultPlace::Service(_), _) => (false, "`http`, `tcp`, `tls` or `exec`"),
         (FaultPlace::Host, _) => (false, "`exec`"),
         (FaultPlace::Feature { .. }, _) => (false, "`http`"),
         (FaultPlace::Process(_), _) => (false, "`process`"),
@@ -239,7 +244,7 @@ fn check_shape(fields: &Fields<'_>, effect: &Effect, mistakes: &mut Mistakes) {
         return;
     }
     let (share, ramp, what) = match effect {
-        Effect::Http(_) => (true, true, ""),
+        Effect::Http(_) | Effect::Tls(_) => (true, true, ""),
         Effect::Dns(_) => (true, true, ""),
         Effect::Tcp(TcpEffect::Latency { .. }) => (true, true, ""),
         Effect::Tcp(

@@ -210,6 +210,7 @@ pub(super) const FAULT: Table = Table {
         may("flap"),
         may("http"),
         may("tcp"),
+        may("tls"),
         may("dns"),
         may("process"),
         may("exec"),

@@ -143,7 +143,7 @@ mod tests {
             ("lose: portal/login, tcp: down", "this place takes `http`"),
             (
                 "at: service portal",
-                "a fault needs one of `http`, `tcp`, `dns`, `process`, `exec`",
+                "a fault needs one of `http`, `tcp`, `tls`, `dns`, `process`, `exec`",
             ),
         ] {
             assert_eq!(read(keys).expect_err(keys), [said], "{keys}");

@@ -61,7 +61,13 @@ pub(super) const FEATURE: Table = Table {
 pub(super) const LINK: Table = Table {
     name: "link",
     what: "a link",
-    keys: &[may("layer"), needs("listen"), may("via")],
+    keys: &[may("layer"), needs("listen"), may("tls"), may("via")],
+};
+
+pub(super) const LINK_TLS: Table = Table {
+    name: "link_tls",
+    what: "a link's certificate",
+    keys: &[needs("cert"), needs("key")],
 };
 
 pub(super) const DNS: Table = Table {
@@ -108,6 +114,7 @@ pub(crate) const ALL: &[&Table] = &[
     &TLS,
     &FEATURE,
     &LINK,
+    &LINK_TLS,
     &DNS,
     &LAUNCH,
     &LIVENESS,

@@ -2,6 +2,7 @@
 
 use super::{
     keys::LINK,
+    tls::certificate,
     url::{socket, toxiproxy},
 };
 use crate::{
@@ -48,6 +49,26 @@ pub(super) fn section(
                 )
                 .hint = Some("leave `layer` out: it is tcp then".to_owned());
         }
+        let tls = fields
+            .get("tls")
+            .and_then(|node| certificate(node, mistakes));
+        if let Some((key, _)) = fields.entry("tls") {
+            if via.is_some() {
+                mistakes.error(
+                    key.place,
+                    "a Toxiproxy speaks no TLS",
+                    "not with `via: toxiproxy`",
+                );
+            } else if layer == Some(Layer::Tcp) {
+                mistakes
+                    .error(
+                        key.place,
+                        "a tcp link passes TLS on as it is",
+                        "not with `layer: tcp`",
+                    )
+                    .hint = Some("leave `layer` out: it is http then".to_owned());
+            }
+        }
         let usual = if via.is_some() {
             Layer::Tcp
         } else {
@@ -59,6 +80,7 @@ pub(super) fn section(
                 to,
                 layer: layer.unwrap_or(usual),
                 listen,
+                tls,
                 via,
             });
         }

@@ -1,12 +1,12 @@
-//! `tls:` of a service.
+//! `tls:` of a service, and of a link.
 
 use std::path::PathBuf;
 
-use super::keys::TLS;
+use super::keys::{LINK_TLS, TLS};
 use crate::{
     diagnostic::Spanned,
     document::{Fields, Mistakes, Node, is_domain},
-    target::model::TlsSettings,
+    target::model::{Certificate, TlsSettings},
 };
 
 /// TLS settings. The files that they name must be there, seen from the target file's folder.
@@ -53,6 +53,27 @@ pub(super) fn section(node: &Spanned<Node>, mistakes: &mut Mistakes) -> TlsSetti
         }
     }
     tls
+}
+
+/// `generated`, or the files of a certificate and its key.
+pub(super) fn certificate(
+    node: &Spanned<Node>,
+    mistakes: &mut Mistakes,
+) -> Option<Spanned<Certificate>> {
+    let certificate = if matches!(node.value, Node::Map(_)) {
+        let fields = Fields::open(node, &LINK_TLS, mistakes)?;
+        let cert = file(&fields, "cert", mistakes);
+        let key = file(&fields, "key", mistakes);
+        Certificate::Files {
+            cert: cert?.value,
+            key: key?.value,
+        }
+    } else {
+        let what = "a certificate (or `{cert: FILE, key: FILE}`)";
+        mistakes.choice(node, what, &[("generated", ())])?;
+        Certificate::Generated
+    };
+    Some(Spanned::new(certificate, node.place))
 }
 
 fn file(fields: &Fields<'_>, key: &str, mistakes: &mut Mistakes) -> Option<Spanned<PathBuf>> {

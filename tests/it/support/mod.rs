@@ -9,7 +9,7 @@ pub(crate) mod server;
 use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -150,4 +150,37 @@ pub(crate) fn expect_exit(output: &Output, code: i32) {
         code,
         "\n--- stderr\n{talk}\n--- stdout\n{data}"
     );
+}
+
+/// A run that ends with its test, however that ends.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    /// Stops it as an operator does; its exit code.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        let kill = Command::new("kill")
+            .args(["-INT", &self.0.id().to_string()])
+            .status();
+        assert!(kill.expect("kill runs").success());
+        self.0.wait().expect("ends").code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            self.stop();
+        }
+    }
+}
+
+/// What a client said, and with which exit code.
+pub(crate) fn say(program: &str, arguments: &[&str]) -> (i32, String) {
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}; ci/test says what to install"));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let talk = String::from_utf8_lossy(&output.stderr);
+    (output.status.code().unwrap_or(-1), said + &talk)
 }

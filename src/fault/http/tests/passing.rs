@@ -197,7 +197,7 @@ async fn bodies_pass_while_they_come() {
 type Said = BoxBody<Bytes, Infallible>;
 
 /// An HTTP/2 server by prior knowledge that sends bodies back, with a trailer.
-async fn origin2() -> SocketAddr {
+pub(super) async fn origin2() -> SocketAddr {
     let listener = TcpListener::bind(any_port()).await.expect("a port");
     let addr = listener.local_addr().expect("an address");
     tokio::spawn(async move {

@@ -7,6 +7,7 @@ mod exec;
 mod http;
 mod process;
 mod tcp;
+mod tls;
 
 pub use self::{
     dns::{DnsAnswer, DnsEffect, Family, OverTcp, ShareOf},
@@ -17,6 +18,7 @@ pub use self::{
     },
     process::ProcessEffect,
     tcp::{TcpEffect, TcpStream},
+    tls::TlsEffect,
 };
 
 /// What a fault does.
@@ -27,6 +29,8 @@ pub enum Effect {
     Http(HttpEffect),
     /// To TCP connections on a link.
     Tcp(TcpEffect),
+    /// To TLS handshakes on a link.
+    Tls(TlsEffect),
     /// To answers about names.
     Dns(DnsEffect),
     /// To a launched process.

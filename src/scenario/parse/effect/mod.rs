@@ -1,10 +1,11 @@
-//! What a fault does: `http:`, `tcp:`, `dns:`, `process:` and `exec:`, one file a plane.
+//! What a fault does: `http:`, `tcp:`, `tls:`, `dns:`, `process:` and `exec:`, one file a plane.
 
 mod dns;
 mod exec;
 mod http;
 mod process;
 mod tcp;
+mod tls;
 
 pub(crate) use self::http::route;
 
@@ -27,12 +28,13 @@ pub fn dns_effect(source: Source) -> Result<DnsEffect, Diagnostics> {
     }
 }
 
-/// The effect under one of the five keys.
+/// The effect under one of the six keys.
 pub(super) fn effect(entry: &Entry, mistakes: &mut Mistakes) -> Option<Effect> {
     let (key, node) = entry;
     match key.value.as_str() {
         "http" => http::effect(node, mistakes).map(Effect::Http),
         "tcp" => tcp::effect(node, mistakes).map(Effect::Tcp),
+        "tls" => tls::effect(node, mistakes).map(Effect::Tls),
         "exec" => exec::effect(node, mistakes).map(Effect::Exec),
         "dns" => dns::effect(node, mistakes).map(Effect::Dns),
         _ => process::effect(node, mistakes).map(Effect::Process),
