@@ -17,7 +17,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 
-use super::{ask::Asking, beyond::Beyond, hop};
+use super::{ask::Asking, beyond::Beyond, hop, tunnel::leaves};
 use crate::fault::tcp::Fate;
 
 /// Why a client's connection is ended without an answer.
@@ -62,11 +62,14 @@ impl Upstream {
         &self,
         request: Request<Asking>,
     ) -> Result<Response<Honest>, Hangup> {
+        let method = request.method().clone();
         match self.send(self.prepare(request)).await {
             Ok((mut response, line)) => {
                 let wishes = hop::strip(response.headers_mut(), false);
-                let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-                if upgraded || response.status() == StatusCode::UPGRADE_REQUIRED {
+                let upgraded = leaves(&method, response.status());
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS
+                    || response.status() == StatusCode::UPGRADE_REQUIRED
+                {
                     wishes.renew(response.headers_mut(), false);
                 }
                 *response.version_mut() = Version::HTTP_11;

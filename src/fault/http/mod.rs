@@ -17,8 +17,9 @@
 //!
 //! A client that speaks HTTP/2, by ALPN or prior knowledge, is spoken for in HTTP/2, all streams of its
 //! connection on one to the upstream; what ends a connection ends its stream only. Where both sides
-//! agree on another protocol (websockets) bytes pass both ways. Not passed on are CONNECT, and
-//! interim answers (1xx): who expects 100 is told to go on by the proxy.
+//! agree on another protocol (websockets), or the upstream is a proxy that connects (CONNECT), bytes pass
+//! both ways. Interim answers (1xx) pass over HTTP/1.1; who expects 100 is told to go on by the proxy.
+//! On HTTP/2 neither passes: hyper's server has no interim answers, and CONNECT is refused with 501.
 
 mod ask;
 mod beyond;
@@ -29,6 +30,7 @@ mod front;
 mod handshakes;
 mod hop;
 mod injector;
+mod interim;
 mod json;
 mod pace;
 mod proxy;

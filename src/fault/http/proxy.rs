@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{
-    Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     body::{Body, Incoming},
     header::{HeaderName, HeaderValue},
     server::conn::{http1, http2},
@@ -28,12 +28,13 @@ use super::{
     copies::{Copies, Copying},
     forward::{Hangup, Honest, Upstream},
     front::Front,
+    interim,
     rules::{Change, Ending, Matcher, Rule, Seen, Step, meet, step},
     shape::{Shaped, shape},
     stream::Stream,
     streams::Streams,
     tasks::Tasks,
-    tunnel::Exit,
+    tunnel::{Exit, leaves},
     wire::{Watched, Wire},
 };
 use crate::{
@@ -249,6 +250,9 @@ impl Proxy {
         mut request: Request<Asking>,
         visit: &Visit,
     ) -> Result<Response<Outbound>, Hangup> {
+        if matches!(visit.way, Way::Http2(_)) && request.method() == Method::CONNECT {
+            return Ok(not_implemented());
+        }
         let id = request.headers().get(REQUEST_ID).cloned();
         let id = id.as_ref().and_then(|id| id.to_str().ok());
         let Held { late, next } = self.hold(&mut request, id, visit).await;
@@ -270,9 +274,12 @@ impl Proxy {
             Next::Forward(changes) => {
                 let copying = self.copying(&request, visit);
                 let leaving = Exit::ask(&mut request);
+                let method = request.method().clone();
+                interim::pass(&mut request, &visit.wire);
                 let response = visit.way.forward(request).await?;
+                visit.wire.said().await;
                 if let Some(client) = leaving
-                    && response.status() == StatusCode::SWITCHING_PROTOCOLS
+                    && leaves(&method, response.status())
                 {
                     let agreed = visit.exit.agree(client, response);
                     return Ok(agreed.map(|()| Outbound::ours(Bytes::new())));
@@ -380,6 +387,13 @@ impl Proxy {
         });
         wanted.map(|(_, copies)| (Arc::clone(copies), seen.target.to_owned()))
     }
+}
+
+/// A stream of HTTP/2 becomes no tunnel here, whatever the upstream would say (RFC 9110 section 15.6.2).
+fn not_implemented() -> Response<Outbound> {
+    let mut response = Response::new(Outbound::ours(Bytes::new()));
+    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
+    response
 }
 
 /// What rules see of a request.

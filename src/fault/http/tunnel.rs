@@ -1,9 +1,9 @@
-//! A connection that has left HTTP: bytes both ways, for instance a websocket.
+//! A connection that has left HTTP: bytes both ways, for instance a websocket, or what a proxy connects.
 
 use std::sync::{Mutex, PoisonError};
 
 use hyper::{
-    Request, Response,
+    Method, Request, Response, StatusCode,
     body::Body,
     upgrade::{OnUpgrade, on},
 };
@@ -28,17 +28,18 @@ pub(super) struct Tunnel {
 }
 
 impl Exit {
-    /// The client's side of a request that asks for another protocol.
+    /// The client's side of a request that asks for another protocol (RFC 9110 section 7.8), or for a
+    /// tunnel (section 9.3.6).
     pub(super) fn ask(request: &mut Request<Asking>) -> Option<OnUpgrade> {
         let asks = request.headers().contains_key(hyper::header::UPGRADE);
-        asks.then(|| on(request))
+        (asks || request.method() == Method::CONNECT).then(|| on(request))
     }
 
     /// The upstream has agreed.
     pub(super) fn agree(&self, client: OnUpgrade, mut response: Response<Honest>) -> Response<()> {
         let upstream = on(&mut response);
         let (head, body) = response.into_parts();
-        debug_assert!(body.is_end_stream(), "101 has no body");
+        debug_assert!(body.is_end_stream(), "there is no body");
         if let Some(line) = body.into_line() {
             let tunnel = Tunnel {
                 client,
@@ -54,6 +55,11 @@ impl Exit {
     pub(super) fn take(&self) -> Option<Tunnel> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// Whether an answer to a request with this method ends HTTP on its connection.
+pub(super) fn leaves(method: &Method, status: StatusCode) -> bool {
+    status == StatusCode::SWITCHING_PROTOCOLS || (method == Method::CONNECT && status.is_success())
 }
 
 impl Tunnel {

@@ -1,19 +1,20 @@
-//! The way to a client, which tells when everything said so far has left.
+//! The way to a client, which tells when everything said so far has left, and says things in between.
 //!
 //! When a body ends with an error hyper drops what it has not written yet, even the head. So a body
 //! that ends too early on purpose waits here until what it has given is out.
 
 use std::{
+    collections::VecDeque,
     io,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 /// What a client that speaks HTTP/2 says first.
@@ -25,6 +26,8 @@ pub(super) struct Wire {
     flushes: AtomicU64,
     /// Those who wait for the next time; on HTTP/2 there may be several.
     waiting: Mutex<Vec<Waker>>,
+    /// What is to be written when all that hyper has is out.
+    interim: Mutex<VecDeque<Bytes>>,
 }
 
 impl Wire {
@@ -45,6 +48,34 @@ impl Wire {
         Poll::Pending
     }
 
+    /// Has this written as soon as all that hyper has is out.
+    pub(super) fn say(&self, bytes: Bytes) {
+        self.interim().push_back(bytes);
+    }
+
+    /// Waits until all of it is written.
+    pub(super) async fn said(&self) {
+        std::future::poll_fn(|cx| {
+            let before = self.flushes();
+            match self.interim().is_empty() {
+                true => Poll::Ready(()),
+                false => match self.poll_flushed(cx, before) {
+                    // it was flushed meanwhile: look again
+                    Poll::Ready(()) => {
+                        cx.waker().wake_by_ref();
+                        Poll::Pending
+                    }
+                    Poll::Pending => Poll::Pending,
+                },
+            }
+        })
+        .await;
+    }
+
+    fn interim(&self) -> MutexGuard<'_, VecDeque<Bytes>> {
+        self.interim.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn flushed(&self) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         self.flushes.fetch_add(1, Relaxed);
@@ -61,6 +92,8 @@ pub(super) struct Watched<S> {
     wire: Arc<Wire>,
     /// Read ahead, and not yet given out.
     ahead: BytesMut,
+    /// What is left of what is being said in between.
+    saying: Bytes,
 }
 
 impl<S> Watched<S> {
@@ -71,6 +104,7 @@ impl<S> Watched<S> {
             stream,
             wire,
             ahead: BytesMut::new(),
+            saying: Bytes::new(),
         };
         (watched, shared)
     }
@@ -98,6 +132,23 @@ impl<S: AsyncRead + Unpin> Watched<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Watched<S> {
+    /// Ends what was begun to be said in between.
+    fn poll_say(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.saying.is_empty() {
+            let n = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.saying))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.saying.advance(n);
+            if self.saying.is_empty() {
+                self.wire.interim().pop_front();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -119,10 +170,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_say(cx))?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_say(cx))?;
+            // it stays in its line until it is written
+            let next = self.wire.interim().front().cloned();
+            match next {
+                Some(next) => self.saying = next,
+                None => break,
+            }
+        }
         let flushed = ready!(Pin::new(&mut self.stream).poll_flush(cx));
         self.wire.flushed();
         Poll::Ready(flushed)
@@ -137,6 +198,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_say(cx))?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 

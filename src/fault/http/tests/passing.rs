@@ -177,6 +177,88 @@ async fn who_expects_100_is_told_to_go_on() {
 }
 
 #[tokio::test]
+async fn interim_answers_pass_as_they_come() {
+    let ask = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let (planes, mut client, mut server) = between(ask).await;
+    let hints =
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nConnection: x-mine\r\nX-Mine: 1\r\n\r\n";
+    for round in 0..2 {
+        until(&mut server, b"\r\n\r\n").await;
+        // before the answer is there
+        server.write_all(hints).await.expect("written");
+        let said = until(&mut client, b"\r\n\r\n").await;
+        assert_eq!(said, "http/1.1 103 early hints\r\nlink: </a.css>\r\n\r\n");
+        // and two more in one go with it
+        let mut rest = b"HTTP/1.1 102 Processing\r\n\r\n".to_vec();
+        rest.extend_from_slice(hints);
+        rest.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes");
+        server.write_all(&rest).await.expect("written");
+        let said = until(&mut client, b"yes").await;
+        let starts: Vec<&str> = said.lines().filter(|l| l.starts_with("http/")).collect();
+        let expected = [
+            "http/1.1 102 processing",
+            "http/1.1 103 early hints",
+            "http/1.1 200 ok",
+        ];
+        assert_eq!(starts, expected, "round {round}: {said}");
+        client.write_all(ask).await.expect("written");
+    }
+    planes.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_old_client_gets_no_interim_answers() {
+    let (planes, mut client, mut server) = between(b"GET / HTTP/1.0\r\nHost: x\r\n\r\n").await;
+    until(&mut server, b"\r\n\r\n").await;
+    let both = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n\
+        HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes";
+    server.write_all(both).await.expect("written");
+    let said = until(&mut client, b"yes").await;
+    assert!(
+        said.starts_with("http/1.0 200") || said.starts_with("http/1.1 200"),
+        "{said}"
+    );
+    assert!(!said.contains("a.css"), "{said}");
+    planes.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_proxy_behind_a_link_may_connect_or_refuse() {
+    let ask = b"CONNECT shop.test:443 HTTP/1.1\r\nHost: shop.test:443\r\n\r\n";
+    let (planes, mut client, mut server) = between(ask).await;
+    let asked = until(&mut server, b"\r\n\r\n").await;
+    assert!(
+        asked.starts_with("connect shop.test:443 http/1.1"),
+        "{asked}"
+    );
+    let no = b"HTTP/1.1 405 No\r\nAllow: GET\r\nContent-Length: 2\r\n\r\nno";
+    server.write_all(no).await.expect("written");
+    let said = until(&mut client, b"no").await;
+    assert!(
+        said.starts_with("http/1.1 405") && said.contains("allow: get"),
+        "{said}"
+    );
+    // still HTTP: another try
+    client.write_all(ask).await.expect("written");
+    until(&mut server, b"\r\n\r\n").await;
+    server
+        .write_all(b"HTTP/1.1 200 Connected\r\n\r\nhello")
+        .await
+        .expect("written");
+    let said = until(&mut client, b"hello").await;
+    assert!(said.starts_with("http/1.1 200"), "{said}");
+    for n in 0..100u32 {
+        client.write_all(&n.to_be_bytes()).await.expect("written");
+        assert_eq!(server.read_u32().await.expect("passed"), n);
+        server.write_all(&[0xfe; 10]).await.expect("written");
+        let mut heard = [0; 10];
+        client.read_exact(&mut heard).await.expect("passed");
+        assert_eq!(heard, [0xfe; 10], "bytes that are no HTTP");
+    }
+    planes.shutdown().await;
+}
+
+#[tokio::test]
 async fn bodies_pass_while_they_come() {
     let ask = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na";
     let (planes, mut client, mut server) = between(ask).await;
