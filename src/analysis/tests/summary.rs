@@ -183,7 +183,7 @@ fn a_fault_is_blamed_only_where_it_can_reach() {
     let script = script.fault(next_door, 90, 100, 7);
     let told = told(&script);
     let expected = [
-        "The neighbour collapsed 4.0 s after opening began and was back 10.0 s before sms_late was \
+        "neighbour collapsed 4.0 s after opening began and was back 10.0 s before sms_late was \
          removed.",
         "sms_late (http delay 12s on portal -> sms): portal collapsed 2.0 s after it went in and \
          was back as soon as it was removed.",
