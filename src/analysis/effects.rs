@@ -18,6 +18,7 @@ pub(crate) fn describe(fault: &FaultPlan) -> String {
         Effect::Process(effect) => format!("process: {effect}"),
         Effect::Exec(exec) => format!("exec: {}", exec.inject.join(" ")),
     };
+    text.push_str(&fault.turns.to_string());
     if fault.share != Ratio::ONE {
         text.push_str(&format!(", share {}", fault.share));
     }

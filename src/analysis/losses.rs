@@ -16,11 +16,13 @@ pub(crate) fn losses(world: &World<'_>) -> Vec<LossResult> {
     for (index, fault) in world.plan.faults.iter().enumerate() {
         let Some(lost) = &fault.loses else { continue };
         let list = fault.name.split('.').next().unwrap_or_default();
-        match losses.last_mut() {
-            Some((feature, name, faults)) if *feature == lost && *name == list => {
-                faults.push(index);
-            }
-            _ => losses.push((lost, list, vec![index])),
+        // what a schedule drew stands in order of time
+        let same = losses
+            .iter_mut()
+            .find(|(feature, name, _)| *feature == lost && *name == list);
+        match same {
+            Some((.., faults)) => faults.push(index),
+            None => losses.push((lost, list, vec![index])),
         }
     }
     let told = losses.into_iter();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::{plan::FaultPlan, seed::Seed, units::Ratio};
+use crate::{plan::FaultPlan, scenario::model::Turns, seed::Seed, units::Ratio};
 
 /// The lasting state of one fault: it outlives its injections, so that a fault that comes and goes
 /// keeps one count and meets the same things again.
@@ -10,6 +10,7 @@ use crate::{plan::FaultPlan, seed::Seed, units::Ratio};
 pub(super) struct Dose {
     name: String,
     seed: Seed,
+    turns: Turns,
     /// The share's `f64`, as bits.
     share: AtomicU64,
     /// The level's `f64`, as bits.
@@ -21,7 +22,10 @@ pub(super) struct Dose {
 
 impl Dose {
     pub(super) fn new(fault: &FaultPlan, seed: Seed) -> Self {
-        Self::of(&fault.name, fault.share, seed)
+        Self {
+            turns: fault.turns,
+            ..Self::of(&fault.name, fault.share, seed)
+        }
     }
 
     /// That of a fault which no plan knows.
@@ -29,6 +33,7 @@ impl Dose {
         Self {
             name: name.to_owned(),
             seed: seed.named(name),
+            turns: Turns::default(),
             share: AtomicU64::new(share.get().to_bits()),
             level: AtomicU64::new(Ratio::ONE.get().to_bits()),
             hits: AtomicU64::new(0),
@@ -45,6 +50,11 @@ impl Dose {
     /// The fault's own seed.
     pub(super) const fn seed(&self) -> Seed {
         self.seed
+    }
+
+    /// Which of what comes are meant, by their order since it was put in.
+    pub(super) const fn turns(&self) -> Turns {
+        self.turns
     }
 
     /// The share as the plan has it.

@@ -114,17 +114,32 @@ impl<'a> Names<'a> {
 }
 
 impl Plan {
-    /// What a fault is called; or, with the others of its list, what the list is called.
+    /// What a fault is called; or, with the others of its list, what the list is called; or, of
+    /// several that a schedule drew, what that is called.
     #[must_use]
     pub fn fault_name(&self, fault: usize, others: &[usize]) -> &str {
-        let name = self
-            .faults
-            .get(fault)
-            .map_or("the fault", |f| f.name.as_str());
-        match name.split_once('.') {
-            Some((list, _)) if !others.is_empty() => list,
-            Some(_) | None => name,
+        let Some(first) = self.faults.get(fault) else {
+            return "the fault";
+        };
+        let names = others
+            .iter()
+            .filter_map(|o| Some(self.faults.get(*o)?.name.as_str()));
+        let mut list = first.name.as_str();
+        // `lost.a.1` and `lost.b.2` are of `lost`, `lost.a.1` and `lost.a.2` of `lost.a`
+        while !others.is_empty() {
+            let Some((shorter, _)) = list.rsplit_once('.') else {
+                return first.drawn_by.as_deref().unwrap_or(list);
+            };
+            list = shorter;
+            let of_list = |name: &str| {
+                let rest = name.strip_prefix(list);
+                rest.is_some_and(|rest| rest.starts_with('.'))
+            };
+            if names.clone().all(of_list) {
+                break;
+            }
         }
+        list
     }
 }
 

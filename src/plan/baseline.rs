@@ -198,9 +198,13 @@ pub(super) fn load(rate: f64, users: f64) -> String {
 
 /// Warns of faults after which the run ends too soon.
 fn check_room(scenario: &Scenario, plan: &Plan, needed: Duration, out: &mut Mistakes<'_>) {
+    let mut said = Vec::new();
     for (fault, written) in written_faults(scenario, plan) {
         let room = Offset(plan.length).since(Plan::over(fault));
-        if room + TOLERANCE < needed {
+        // of all comings of one that is drawn the first that is too late says enough
+        let again = fault.drawn_by.is_some() && said.contains(&written.name.place);
+        if room + TOLERANCE < needed && !again {
+            said.push(written.name.place);
             out.warning(
                 File::Scenario,
                 written.name.place,

@@ -154,7 +154,7 @@ pub fn describe(plan: &Plan) -> Description {
         clients: plan.populations.iter().flat_map(habits::lines).collect(),
         users: crowd::describe(plan),
         touches: touches(plan),
-        faults: plan.faults.iter().map(|f| reach(plan, f)).collect(),
+        faults: reaches(plan),
         baseline: plan.baseline_window(),
         steady_state: texts(&plan.steady_state),
         symptoms: texts(&plan.symptoms),
@@ -255,10 +255,8 @@ fn waits(plan: &Plan, trigger: &Trigger, of: Edge) -> String {
             let text = &condition.text;
             let until = Span(before.expected().0).whole_millis();
             return match of {
-                Edge::Start => format!(
-                    ", {later}when {text}: here at the earliest, or never; watched until {until}"
-                ),
-                Edge::End => format!(", {later}when {text}: here at the latest"),
+                Edge::Start => format!(", {later}when {text} (earliest; watched until {until})"),
+                Edge::End => format!(" {later}when {text} (latest)"),
             };
         }
         Trigger::After {
@@ -296,6 +294,7 @@ fn does(fault: &FaultPlan) -> String {
         },
         Effect::Exec(exec) => exec.to_string(),
     };
+    text.push_str(&fault.turns.to_string());
     if fault.share < Ratio::ONE {
         text.push_str(&format!(", {} of it", fault.share));
     }
@@ -454,6 +453,22 @@ fn asking_processes(plan: &Plan) -> impl Iterator<Item = ServiceId> + '_ {
     let launched = plan.launch.iter();
     let asking = launched.filter(|launch| launch.resolver == Resolver::Brownout);
     asking.map(|launch| launch.service)
+}
+
+/// How far each fault reaches; all comings of one that a schedule drew reach as far as the first.
+fn reaches(plan: &Plan) -> Vec<Reach> {
+    let mut reaches: Vec<Reach> = Vec::new();
+    for fault in &plan.faults {
+        let mut reach = reach(plan, fault);
+        if let (Some(_), Some((drawn, _))) = (&fault.drawn_by, fault.name.rsplit_once('.')) {
+            if reaches.iter().any(|reach| reach.fault == drawn) {
+                continue;
+            }
+            reach.fault = drawn.to_owned();
+        }
+        reaches.push(reach);
+    }
+    reaches
 }
 
 fn reach(plan: &Plan, fault: &FaultPlan) -> Reach {

@@ -86,12 +86,14 @@ pub(super) fn resolve(
         name: fault.name.value.clone(),
         at: written(&fault.at.value),
         loses: fault.lose.as_ref().map(|loss| loss.value.feature.clone()),
+        drawn_by: fault.drawn_by.clone(),
         place,
         start: times.start.clone(),
         end: times.end.clone(),
         ramp: ground.time.real(fault.ramp),
         ramp_out: ground.time.real(fault.ramp_out),
         share: fault.share,
+        turns: fault.turns,
         shape: super::shapes::resolve(&fault.shape, ground.time),
         effect,
         provenance: fault.provenance.clone(),
@@ -246,6 +248,16 @@ fn link(
             Some(_) => "a link `via: toxiproxy` takes tcp faults only",
             None => "declare the link with `layer: http` in the target (it takes tcp faults too)",
         });
+        return None;
+    }
+    if ground.links[index].via.is_some() && !fault.turns.is_all() {
+        out.error(
+            File::Scenario,
+            fault.effect.place,
+            "`every` or `first`",
+            format!("the Toxiproxy of link `{name}` does not count connections"),
+        )
+        .hint("take out `every` and `first`, or give a `share`");
         return None;
     }
     if let Effect::Tls(effect) = effect

@@ -98,8 +98,14 @@ pub(super) fn check_connections(scenario: &Scenario, plan: &Plan, out: &mut Mist
 
 /// Warns of DNS faults that caches or kept connections would hide.
 pub(super) fn check_names(scenario: &Scenario, plan: &Plan, out: &mut Mistakes<'_>) {
+    let mut seen = Vec::new();
     for (fault, written) in written_faults(scenario, plan) {
         let place = written.at.place;
+        // one coming of one that is drawn stands for all of them
+        if fault.drawn_by.is_some() && seen.contains(&written.name.place) {
+            continue;
+        }
+        seen.push(written.name.place);
         let PlacePlan::Dns { name, .. } = &fault.place else {
             continue;
         };

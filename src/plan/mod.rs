@@ -23,6 +23,7 @@ mod names;
 mod needs;
 mod phases;
 mod ports;
+mod random;
 mod resolve;
 mod services;
 mod shapes;

@@ -22,7 +22,7 @@ use crate::{
     guard::Guard,
     scenario::model::{
         Body, Branch, Check, ClientPolicy, DataSource, Edge, Effect, FeatureName, MeasureSettings,
-        Method, Provenance, RoutePattern, Spacing, Take, Template,
+        Method, Provenance, RoutePattern, Spacing, Take, Template, Turns,
     },
     seed::Seed,
     time::{Compression, Offset, Story},
@@ -491,6 +491,9 @@ pub struct FaultPlan {
     /// The feature that is lost by it, where it is there for that.
     #[serde(default)]
     pub loses: Option<FeatureName>,
+    /// The schedule that drew when it comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn_by: Option<String>,
     /// Where it is put in.
     pub place: PlacePlan,
     /// When it is put in.
@@ -503,6 +506,9 @@ pub struct FaultPlan {
     pub ramp_out: Duration,
     /// The part that it meets.
     pub share: Ratio,
+    /// Which connections or questions it meets, by their order (tcp and dns).
+    #[serde(default, skip_serializing_if = "Turns::is_all")]
+    pub turns: Turns,
     /// How it comes and goes.
     #[serde(default)]
     pub shape: ShapePlan,

@@ -16,7 +16,7 @@ use super::{
     model::{Assumption, Phase, Plan, PopulationPlan, ServicePlan, UserCurve, UsersPlan},
     phases,
     ports::PortReuse,
-    services,
+    random, services,
     subjects::Subjects,
     windows,
 };
@@ -124,6 +124,11 @@ fn assemble(
     let launch = launch::resolve(target, &services, here, out);
 
     let placed = losses::spread(&scenario.faults, target, out);
+    let drawing = random::Ground {
+        phases: &phases,
+        seed,
+    };
+    let (placed, drawn) = random::draw(placed, &scenario.random, &drawing, out);
     let names = Names {
         phases: &phases,
         faults: &placed,
@@ -229,7 +234,10 @@ fn assemble(
         gates,
         stop,
         measure: scenario.measure.clone(),
-        assumptions: assumptions(scenario, &populations),
+        assumptions: assumptions(scenario, &populations)
+            .into_iter()
+            .chain(drawn)
+            .collect(),
         populations,
         advice: Vec::new(),
     }
@@ -245,7 +253,9 @@ fn check_names(scenario: &Scenario, target: &Target, out: &mut Mistakes<'_>) {
         .map(|f| (f.written_name(), f.name.place, "fault"));
     let populations = scenario.load.iter();
     let populations = populations.map(|p| (p.name.value.as_str(), p.name.place, "population"));
-    for (name, place, kind) in phases.chain(populations).chain(faults) {
+    let schedules = scenario.random.iter();
+    let schedules = schedules.map(|r| (r.name.value.as_str(), r.name.place, "schedule"));
+    for (name, place, kind) in phases.chain(populations).chain(faults).chain(schedules) {
         if target.services.iter().any(|s| s.name.value == name) {
             out.error(
                 File::Scenario,

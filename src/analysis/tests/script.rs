@@ -380,7 +380,9 @@ fn plan(rate: u64) -> Plan {
             ramp: zero,
             ramp_out: zero,
             share: Ratio::ONE,
+            turns: crate::scenario::model::Turns::default(),
             loses: None,
+            drawn_by: None,
             shape: crate::plan::ShapePlan::default(),
             effect: Effect::Http(HttpEffect {
                 matching: HttpMatch::default(),

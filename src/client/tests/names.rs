@@ -307,9 +307,11 @@ async fn a_wrong_answer_leads_past_the_link() {
         ramp: Duration::ZERO,
         ramp_out: Duration::ZERO,
         share: Ratio::ONE,
+        turns: crate::scenario::model::Turns::default(),
         shape: ShapePlan::default(),
         effect: Effect::Dns(lie.into()),
         loses: None,
+        drawn_by: None,
         provenance: Provenance::default(),
     }];
     let no_error = ResponseCode::NoError;

@@ -1,6 +1,13 @@
 //! DNS rules: which questions, and which fault answers them. Pure but for the counters.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use super::{
     name::{WireName, is_within},
@@ -47,6 +54,10 @@ pub(super) struct Rule {
     /// Where in the share each known name of a rule over names lies: evenly spread, in an order
     /// that the seed decides.
     spots: HashMap<WireName, f64>,
+    /// How many questions came that it means, since it was put in.
+    came: AtomicU64,
+    /// How many of them it met.
+    met: AtomicU64,
 }
 
 impl Rule {
@@ -60,6 +71,8 @@ impl Rule {
             names,
             effect,
             spots,
+            came: AtomicU64::new(0),
+            met: AtomicU64::new(0),
         }
     }
 
@@ -86,8 +99,19 @@ impl Rule {
             (Some(OverTcp::Drop | OverTcp::Close), ShareOf::Questions) => {
                 self.dose.current_share().get() > 0.0
             }
-            (None, ShareOf::Questions) => self.dose.holds_next(),
+            (None, ShareOf::Questions) => self.is_its_turn(),
         }
+    }
+
+    /// Whether the next question is met, by its order and by the share.
+    fn is_its_turn(&self) -> bool {
+        let turns = self.dose.turns();
+        if turns.is_all() {
+            return self.dose.holds_next();
+        }
+        turns.is_due(self.came.fetch_add(1, Relaxed))
+            && self.dose.holds_next()
+            && turns.has_room(self.met.fetch_add(1, Relaxed))
     }
 
     /// How long this answer is held back.

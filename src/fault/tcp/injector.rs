@@ -50,7 +50,11 @@ impl TcpInjector {
 impl Injector for TcpInjector {
     async fn inject(&self, level: Ratio) -> Result<(), FaultError> {
         self.dose.set_level(level);
-        let posting = Arc::new(Posting::new(Arc::clone(&self.dose), &self.effect));
+        let posting = Arc::new(Posting::new(
+            Arc::clone(&self.dose),
+            &self.effect,
+            self.link.accepted(),
+        ));
         *self.posting() = Some(Arc::clone(&posting));
         self.link
             .post(posting)

@@ -217,6 +217,11 @@ impl Link {
         self.core.board.replace(old, new);
     }
 
+    /// How many connections it has accepted.
+    pub(super) fn accepted(&self) -> u64 {
+        self.core.accepted()
+    }
+
     /// How many connections it has accepted, and how many of them are open.
     pub(in crate::fault) async fn connections(&self) -> (u64, usize) {
         let open = match &*self.gate.lock().await {

@@ -21,6 +21,7 @@ mod relay;
 mod serve;
 mod toxics;
 mod traffic;
+mod turn;
 mod upstream;
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::toxics::{Cut, Kind, Toxic};
+use super::{
+    toxics::{Cut, Kind, Toxic},
+    turn::Turn,
+};
 use crate::{
     fault::dose::Dose,
     scenario::model::{TcpEffect, TcpStream as Direction},
@@ -17,6 +20,8 @@ use crate::{
 pub(in crate::fault) struct Posting {
     dose: Arc<Dose>,
     action: Action,
+    /// `None` = it meets all connections.
+    turn: Option<Turn>,
 }
 
 /// What it does.
@@ -60,11 +65,12 @@ pub(in crate::fault) fn toxic_of(effect: &TcpEffect) -> Option<(Kind, Option<Dir
 }
 
 impl Posting {
-    /// What a scenario says.
-    pub(super) fn new(dose: Arc<Dose>, effect: &TcpEffect) -> Self {
+    /// What a scenario says, put in when so many connections had come.
+    pub(super) fn new(dose: Arc<Dose>, effect: &TcpEffect, before: u64) -> Self {
         let action =
             toxic_of(effect).map_or(Action::Down, |(kind, stream)| Action::Toxic(kind, stream));
-        Self { dose, action }
+        let turn = Turn::new(dose.turns(), before);
+        Self { dose, action, turn }
     }
 
     /// A toxic on one stream.
@@ -72,6 +78,7 @@ impl Posting {
         Self {
             dose,
             action: Action::Toxic(kind, Some(stream)),
+            turn: None,
         }
     }
 
@@ -108,14 +115,18 @@ impl Posting {
         self.is_down() && !self.closes()
     }
 
-    /// Whether the connection of that number is in its share. The level scales the share, but
+    /// Whether the connection of that number is in its share, and its turn has come. The level scales the share, but
     /// latency's amount.
     pub(super) fn holds(&self, number: u64) -> bool {
         let share = match self.action {
             Action::Toxic(Kind::Latency { .. }, _) => self.dose.share(),
             Action::Toxic(..) | Action::Down => self.dose.current_share(),
         };
-        self.dose.holds_nth(number, share)
+        let in_share = |number| self.dose.holds_nth(number, share);
+        match &self.turn {
+            None => in_share(number),
+            Some(turn) => turn.holds(number, in_share),
+        }
     }
 
     /// Whether it acts on the bytes of that direction.

@@ -45,7 +45,8 @@ const fn latency(latency: Duration, jitter: Duration, stream: Direction) -> TcpE
 
 fn posting(name: &str, effect: TcpEffect) -> Arc<Posting> {
     let fault = on_link(name, Effect::Tcp(effect.clone()));
-    Arc::new(Posting::new(Arc::new(Dose::new(&fault, Seed(7))), &effect))
+    let dose = Arc::new(Dose::new(&fault, Seed(7)));
+    Arc::new(Posting::new(dose, &effect, 0))
 }
 
 fn tcp(name: &str, effect: TcpEffect) -> FaultPlan {
@@ -235,6 +236,33 @@ async fn down_for_a_share_meets_exactly_that_share() {
     }
     assert_eq!(planes.hits(0), met);
     assert!((5..30).contains(&met), "{met} of 40");
+    planes.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_first_so_many_connections_counted_anew() {
+    let mut fault = tcp("cut", TcpEffect::Reset { after: ms(0) });
+    fault.turns.every = Some(2);
+    fault.turns.first = Some(2);
+    let (planes, addr) = planes(parrot().await, false, vec![fault]);
+    let talks = async |stream: &mut TcpStream| {
+        let sent = stream.write_all(b"x").await;
+        sent.is_ok() && stream.read_exact(&mut [0]).await.is_ok()
+    };
+    let mut open = TcpStream::connect(addr).await.expect("it listens");
+    assert!(talks(&mut open).await, "before it is put in");
+    for _ in 0..2 {
+        planes.inject(0, Ratio::ONE).await.expect("injected");
+        let mut met = Vec::new();
+        for number in 1..=7 {
+            let mut stream = TcpStream::connect(addr).await.expect("it listens");
+            met.extend((!talks(&mut stream).await).then_some(number));
+        }
+        assert_eq!(met, [2, 4]);
+        assert!(talks(&mut open).await, "open ones live on");
+        assert!(planes.remove(0).await.expect("removed").verified);
+    }
+    assert_eq!(planes.hits(0), 4);
     planes.shutdown().await;
 }
 

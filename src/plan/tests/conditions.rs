@@ -74,8 +74,7 @@ fn a_start_is_watched_as_long_as_the_fault_fits_and_ends_by_its_own_clock() {
     };
     assert_eq!((*plus, *expected), (seconds(5), Offset(seconds(35))));
     let text = describe(&plan).to_text(false);
-    let row = "more: never answered, when portal p99 > 1s for 10s: here at the earliest, or never; \
-               watched until 2m 55s";
+    let row = "more: never answered, when portal p99 > 1s for 10s (earliest; watched until 2m 55s)";
     assert!(text.contains(row), "{text}");
     assert!(
         text.contains("more ends, 5s real after more is in force"),
@@ -103,7 +102,7 @@ fn an_end_may_wait_and_comes_at_the_latest_when_it_is_given_up() {
     );
     assert_eq!(*expected, Offset(seconds(80)));
     let text = describe(&plan).to_text(false);
-    let row = "more ends, when portal p99 > 1s for 10s: here at the latest";
+    let row = "more ends when portal p99 > 1s for 10s (latest)";
     assert!(text.contains(row), "{text}");
 }
 

@@ -4,6 +4,7 @@ mod faults;
 pub(crate) mod fixture;
 mod losses;
 mod mistakes;
+mod random;
 mod shapes;
 mod users;
 mod whole;

@@ -30,6 +30,7 @@ fn waits() -> Waits {
         name: "f".into(),
         at: "dns x".into(),
         loses: None,
+        drawn_by: None,
         place: PlacePlan::Dns {
             name: "x".into(),
             zone: true,
@@ -39,6 +40,7 @@ fn waits() -> Waits {
         ramp: Duration::ZERO,
         ramp_out: Duration::ZERO,
         share: Ratio::ONE,
+        turns: crate::scenario::model::Turns::default(),
         shape: ShapePlan::default(),
         effect: Effect::Dns(DnsAnswer::Servfail.into()),
         provenance: Provenance::default(),

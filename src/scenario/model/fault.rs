@@ -1,6 +1,6 @@
 //! What breaks, where, when, and in which way.
 
-use super::{Anchor, Effect, Loss, Provenance, Shape, When};
+use super::{Anchor, Effect, Loss, Provenance, Shape, Turns, When};
 use crate::{diagnostic::Spanned, time::Story, units::Ratio};
 
 /// A fault as written.
@@ -12,6 +12,8 @@ pub struct Fault {
     pub at: Spanned<FaultPlace>,
     /// The feature that is lost by it, where it is there for that.
     pub lose: Option<Spanned<Loss>>,
+    /// The schedule that draws when it comes; then `from` is where that begins, and it has no end.
+    pub drawn_by: Option<String>,
     /// When it begins; of one that waits for a condition, when that begins to be watched.
     pub from: Spanned<Anchor>,
     /// The condition that it waits for.
@@ -25,6 +27,8 @@ pub struct Fault {
     pub ramp_out: Story,
     /// The part of what it could meet that it meets.
     pub share: Ratio,
+    /// Which connections or questions it meets, by their order (tcp and dns).
+    pub turns: Turns,
     /// How it comes and goes.
     pub shape: Shape,
     /// What it does.
@@ -34,14 +38,17 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Whether a name means it: its own, or that of the list that it is from.
+    /// Whether a name means it: its own, or that of the list or the schedule that it is from.
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
+        if self.drawn_by.as_deref() == Some(name) {
+            return true;
+        }
         let own = self.name.value.strip_prefix(name);
         own.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
-    /// The name as it is written: of one from a list, the list's.
+    /// The name as it is written: of one from a list, the list's; of one that is drawn, the fault's.
     #[must_use]
     pub fn written_name(&self) -> &str {
         self.name.value.split('.').next().unwrap_or_default()

@@ -7,9 +7,11 @@ mod effect;
 mod fault;
 mod journey;
 mod loss;
+mod random;
 mod rows;
 mod shape;
 mod template;
+mod turns;
 mod when;
 
 pub use claim::{
@@ -35,10 +37,12 @@ pub use journey::{
     RoutePattern, RowOrder, StatusSet, Step, Take, TakeFrom, WaitStep,
 };
 pub use loss::{FeatureName, Loss};
+pub use random::Random;
 pub use rows::{LARGEST_ROWS, Rows, RowsError};
 pub use shape::{Flap, Shape};
 pub(crate) use template::is_hole_name;
 pub use template::{Template, TemplateError, TemplatePiece};
+pub use turns::Turns;
 pub use when::When;
 
 use std::{path::PathBuf, time::Duration};
@@ -79,6 +83,8 @@ pub struct Scenario {
     pub data: Vec<(Spanned<String>, DataSource)>,
     /// What breaks.
     pub faults: Vec<Fault>,
+    /// What breaks at random.
+    pub random: Vec<Random>,
     /// What must hold before anything is injected, and what "healthy" means.
     pub steady_state: Vec<Spanned<Claim>>,
     /// What history saw.

@@ -178,7 +178,7 @@ impl<'a, 'n> Sentence<'a, 'n> {
             .name("a service, a feature such as `portal/login`, or a population")?;
         let mut range = first.range();
         let named = self.names.what(first.text);
-        if let Some(what @ ("phase" | "fault")) = named {
+        if let Some(what @ ("phase" | "fault" | "schedule")) = named {
             return Err(Slip::new(
                 range,
                 format!(

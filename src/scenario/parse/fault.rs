@@ -2,12 +2,12 @@
 
 use super::{
     effect::effect, keys::FAULT, loss, names::Names, place::anchor, population::provenance,
-    shape::shape, spread,
+    shape::shape, spread, turns,
 };
 use crate::{
     diagnostic::{Place, Spanned},
     document::{Fields, Mistakes, Node, Words},
-    scenario::model::{Anchor, Edge, Effect, Fault, FaultPlace, TcpEffect, Until},
+    scenario::model::{Anchor, Edge, Effect, Fault, FaultPlace, TcpEffect, Turns, Until},
     time::Story,
     units::Span,
 };
@@ -53,14 +53,25 @@ fn fault(
         return Vec::new();
     };
     let (lose, members) = loss::places(&fields, mistakes);
-    let starts = spread::starts(&fields, &members, names, mistakes);
-    let effect = fields
-        .one_of(
-            &["http", "tcp", "tls", "dns", "process", "exec"],
-            !fields.has("lose"),
-            mistakes,
-        )
-        .map(|entry| Some(Spanned::new(effect(entry, mistakes)?, entry.0.place)));
+    let drawn = drawn(name, &fields, names, mistakes);
+    let starts = match &drawn {
+        Some((_, begin)) => vec![Some((begin.clone(), None)); members.len()],
+        None => spread::starts(&fields, &members, names, mistakes),
+    };
+    let given = fields.one_of(
+        &["http", "tcp", "tls", "dns", "process", "exec"],
+        !fields.has("lose"),
+        mistakes,
+    );
+    let effect = given.map(|entry| Some(Spanned::new(effect(entry, mistakes)?, entry.0.place)));
+    let turns = match (given, effect.as_ref().and_then(Option::as_ref)) {
+        (Some((_, node)), Some(effect))
+            if matches!(effect.value, Effect::Tcp(_) | Effect::Dns(_)) =>
+        {
+            turns::turns(node, &effect.value, mistakes)
+        }
+        _ => Turns::default(),
+    };
     let effect = effect.unwrap_or_else(|| {
         let lost = lose.as_ref()?;
         Some(Spanned::new(loss::effect(), lost.place))
@@ -72,7 +83,11 @@ fn fault(
         }
     });
     let needed = effect.is_some() && instant.is_none();
-    let ends = spread::ends(&fields, &members, needed, names, mistakes);
+    let ends = match drawn {
+        Some(_) => vec![None; members.len()],
+        None => spread::ends(&fields, &members, needed, names, mistakes),
+    };
+    let drawn_by = drawn.map(|(schedule, _)| schedule);
     if let (Some(instant), Some(until)) = (instant, ends.first().and_then(Option::as_ref)) {
         mistakes.error(
             until.place,
@@ -125,18 +140,61 @@ fn fault(
                 name: Spanned::new(called, name.place),
                 at: member.at,
                 lose: lose.clone(),
+                drawn_by: drawn_by.clone(),
                 from,
                 when,
                 until,
                 ramp: ramp.unwrap_or_default(),
                 ramp_out: ramp_out.unwrap_or_default(),
                 share,
+                turns,
                 shape: shape.clone(),
                 effect: effect.clone(),
                 provenance: provenance.clone(),
             })
         })
         .collect()
+}
+
+/// The schedule that draws when a fault comes, and something to stand where it would say so itself,
+/// which it must do only where no schedule does.
+fn drawn(
+    name: &Spanned<String>,
+    fields: &Fields<'_>,
+    names: &Names,
+    mistakes: &mut Mistakes,
+) -> Option<(String, Spanned<Anchor>)> {
+    let Some(schedule) = names.drawn_by(&name.value) else {
+        if !fields.has("from") {
+            mistakes
+                .error(
+                    fields.beginning(),
+                    "missing key `from`",
+                    "a fault needs `from`",
+                )
+                .hint = Some(
+                "only faults that a schedule under `random:` draws do not say when they come"
+                    .to_owned(),
+            );
+        }
+        return None;
+    };
+    for key in ["from", "for", "until", "stagger", "stagger_out", "flap"] {
+        if let Some((key, _)) = fields.entry(key) {
+            let name = &name.value;
+            mistakes.error(
+                key.place,
+                format!("the schedule `{schedule}` says when `{name}` comes and goes"),
+                "leave this out",
+            );
+        }
+    }
+    let anchor = Anchor {
+        of: Spanned::new(names.phases.first()?.clone(), name.place),
+        edge: Edge::Start,
+        plus: Story::default(),
+    };
+    Some((schedule.to_owned(), Spanned::new(anchor, name.place)))
 }
 
 pub(super) fn anchor_of(

@@ -17,6 +17,7 @@ pub(super) const SCENARIO: Table = Table {
         needs("journeys"),
         may("data"),
         may("faults"),
+        may("random"),
         may("steady_state"),
         may("symptoms"),
         may("gates"),
@@ -199,7 +200,7 @@ pub(super) const FAULT: Table = Table {
     keys: &[
         may("at"),
         may("lose"),
-        needs("from"),
+        may("from"),
         may("for"),
         may("until"),
         may("stagger"),
@@ -224,6 +225,20 @@ pub(super) const FLAP: Table = Table {
     name: "flap",
     what: "a flap",
     keys: &[needs("in"), needs("out")],
+};
+
+pub(super) const RANDOM: Table = Table {
+    name: "random",
+    what: "a schedule that is drawn",
+    keys: &[
+        needs("of"),
+        needs("from"),
+        needs("until"),
+        needs("every"),
+        needs("for"),
+        may("at_most"),
+        may("seed"),
+    ],
 };
 
 pub(super) const WHEN: Table = Table {
@@ -315,6 +330,8 @@ pub(super) const TCP: Table = Table {
         may("limit_data"),
         may("reset"),
         may("stream"),
+        may("every"),
+        may("first"),
     ],
 };
 
@@ -344,6 +361,8 @@ pub(super) const DNS: Table = Table {
         may("ttl"),
         may("share_of"),
         may("servers"),
+        may("every"),
+        may("first"),
     ],
 };
 
@@ -389,6 +408,7 @@ pub(crate) const ALL: &[&Table] = &[
     &FAULT,
     &FLAP,
     &WHEN,
+    &RANDOM,
     &HTTP,
     &HTTP_DELAY,
     &HTTP_JSON,

@@ -19,6 +19,7 @@ mod names;
 mod phases;
 mod place;
 mod population;
+mod random;
 mod recorded;
 mod retry;
 mod root;
@@ -26,6 +27,7 @@ mod shape;
 mod spread;
 mod step;
 mod template;
+mod turns;
 mod when;
 
 pub(crate) use check::{checks, header_name, header_value};

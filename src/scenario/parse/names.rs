@@ -65,6 +65,8 @@ pub(super) struct Names {
     pub(super) phases: Vec<String>,
     pub(super) faults: Vec<String>,
     pub(super) populations: Vec<String>,
+    /// Faults, and the schedule that draws when they come.
+    drawn: HashMap<String, String>,
     all: HashMap<String, (&'static str, Place)>,
 }
 
@@ -86,7 +88,11 @@ impl Names {
                 names.add("phase", key, mistakes);
             }
         }
-        for (section, what) in [("faults", "fault"), ("load", "population")] {
+        for (section, what) in [
+            ("faults", "fault"),
+            ("random", "schedule"),
+            ("load", "population"),
+        ] {
             for (key, node) in fields
                 .get(section)
                 .map_or(&[][..], |node| keys(&node.value))
@@ -97,6 +103,12 @@ impl Names {
                         let members = spread::announced(&node.value).into_iter();
                         let members = members.map(|member| format!("{}.{member}", key.value));
                         names.faults.extend(members);
+                    }
+                    "schedule" => {
+                        names.faults.push(key.value.clone());
+                        for fault in drawn(&node.value) {
+                            names.drawn.entry(fault).or_insert(key.value.clone());
+                        }
                     }
                     _ => names.populations.push(key.value.clone()),
                 }
@@ -154,6 +166,11 @@ impl Names {
         self.all.get(name).map(|(what, _)| *what)
     }
 
+    /// The schedule that draws when a fault comes.
+    pub(super) fn drawn_by(&self, fault: &str) -> Option<&str> {
+        self.drawn.get(fault).map(String::as_str)
+    }
+
     /// What the places of a fault are called, where it was written for several.
     pub(super) fn members<'n>(&'n self, fault: &'n str) -> impl Iterator<Item = &'n str> + Clone {
         let members = self.faults.iter();
@@ -201,6 +218,20 @@ impl Names {
                     .hint = Some(format!("call the {what} otherwise"));
             }
         }
+    }
+}
+
+/// The names of the faults that a schedule draws, before anything is complained about.
+fn drawn(schedule: &Node) -> Vec<String> {
+    let of = keys(schedule).iter().find(|(key, _)| key.value == "of");
+    let text = |node: &Node| match node {
+        Node::Scalar(scalar) => Some(scalar.text.clone()),
+        Node::Null | Node::Seq(_) | Node::Map(_) => None,
+    };
+    match of.map(|(_, node)| &node.value) {
+        Some(Node::Seq(items)) => items.iter().filter_map(|item| text(&item.value)).collect(),
+        Some(node) => text(node).into_iter().collect(),
+        None => Vec::new(),
     }
 }
 

@@ -70,7 +70,7 @@ fn edge(words: &mut Words<'_>, of: &str, names: &Names) -> Result<Edge, Slip> {
 /// That a word is a phase or a fault.
 fn known(of: Token<'_>, names: &Names) -> Result<(), Slip> {
     match names.what(of.text) {
-        Some("phase" | "fault") => Ok(()),
+        Some("phase" | "fault" | "schedule") => Ok(()),
         Some(what) => Err(Slip::new(
             of.range(),
             format!("`{}` is a {what}; it has no start and no end", of.text),

@@ -10,6 +10,7 @@ use super::{
     names::Names,
     phases,
     population::{self, Story},
+    random,
 };
 use crate::{
     diagnostic::{Diagnostics, Source, Spanned},
@@ -108,6 +109,9 @@ fn lower(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Scenario> {
     let faults = section(&fields, "faults", mistakes, |node, mistakes| {
         fault::section(node, &names, mistakes)
     });
+    let random = section(&fields, "random", mistakes, |node, mistakes| {
+        random::section(node, &names, mistakes)
+    });
     names.against_services(&journeys, &faults, mistakes);
     let measure = fields
         .get("measure")
@@ -150,6 +154,7 @@ fn lower(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Scenario> {
         journeys,
         data,
         faults,
+        random,
         steady_state,
         symptoms,
         gates,

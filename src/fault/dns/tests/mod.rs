@@ -265,6 +265,25 @@ async fn overlapping_faults_go_one_by_one() {
 }
 
 #[tokio::test]
+async fn every_so_many_th_question_and_so_many_counted_anew() {
+    let mut fault = at("some", "cowin.test", true, DnsAnswer::Servfail);
+    fault.turns.every = Some(3);
+    fault.turns.first = Some(2);
+    let (planes, server) = planes(vec![fault]);
+    for _ in 0..2 {
+        planes.inject(0, Ratio::ONE).await.expect("injected");
+        let mut met = Vec::new();
+        for n in 1..=12 {
+            let seen = code(server, "portal.cowin.test.").await;
+            met.extend((seen == ResponseCode::ServFail).then_some(n));
+        }
+        assert_eq!(met, [3, 6]);
+        assert!(planes.remove(0).await.expect("removed").verified);
+    }
+    planes.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_share_is_a_share_of_questions() {
     let fault = at("some", "cowin.test", true, DnsAnswer::Servfail);
     let fault = sharing(fault, 0.5);

@@ -21,7 +21,16 @@ use crate::{
 /// All mistakes of the text.
 pub fn dns_effect(source: Source) -> Result<DnsEffect, Diagnostics> {
     let mut mistakes = Mistakes::new(source);
-    let effect = tree(&mut mistakes).and_then(|node| dns::effect(&node, &mut mistakes));
+    let effect = tree(&mut mistakes).and_then(|node| {
+        if let Some(place) = super::turns::place(&node) {
+            mistakes.error(
+                place,
+                "whose turn it is only a scenario says",
+                "leave this out",
+            );
+        }
+        dns::effect(&node, &mut mistakes)
+    });
     match effect {
         Some(effect) if !mistakes.has_errors() => Ok(effect),
         _ => Err(mistakes.finish()),
