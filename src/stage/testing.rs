@@ -1,6 +1,10 @@
 //! What the tests of the staging systems share.
 
+mod upstream;
+
 use std::time::Duration;
+
+pub(super) use upstream::{LOOPBACK, Upstream};
 
 /// Waits for something that must come to pass, for as long as a slow machine may need.
 pub(super) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::config::{Database, Hardened, Mode};
 use crate::stage::testing::{eventually, http};
 use crate::stage::{Limit, Naive, Terms};
-use harness::{Harness, Upstream};
+use harness::{Harness, upstream};
 
 fn naive(workers: usize) -> Mode {
     Mode::Naive(Naive {
@@ -129,7 +129,7 @@ async fn nonsense_is_refused_in_both_modes() {
 #[tokio::test]
 async fn naive_portal_collapses_behind_a_slow_gateway_and_drains_after_it() {
     const WORKERS: usize = 4;
-    let upstream = Upstream::start().await;
+    let upstream = upstream();
     upstream.hold();
     let sms = upstream.url();
     let harness = Harness::start(naive(WORKERS), |config| config.sms = sms).await;
@@ -181,13 +181,13 @@ async fn naive_portal_collapses_behind_a_slow_gateway_and_drains_after_it() {
     })
     .await;
     assert_eq!(harness.get("/healthz").await.0, StatusCode::OK);
-    assert_eq!(upstream.accepted(), 10);
+    assert_eq!(upstream.answered(), 10);
     harness.stop().await;
 }
 
 #[tokio::test]
 async fn naive_portal_answers_504_at_the_gateway_limit() {
-    let upstream = Upstream::start().await;
+    let upstream = upstream();
     upstream.hold();
     let sms = upstream.url();
     let limit = Duration::from_millis(100);
@@ -207,7 +207,7 @@ async fn naive_portal_answers_504_at_the_gateway_limit() {
 
 #[tokio::test]
 async fn hardened_portal_answers_behind_a_slow_gateway() {
-    let upstream = Upstream::start().await;
+    let upstream = upstream();
     upstream.hold();
     let sms = upstream.url();
     let mode = Mode::Hardened(Hardened {
@@ -245,7 +245,7 @@ async fn hardened_portal_answers_behind_a_slow_gateway() {
         );
     }
     upstream.release();
-    eventually("the outbox is empty", async || upstream.accepted() == 6).await;
+    eventually("the outbox is empty", async || upstream.answered() == 6).await;
     harness.stop().await;
 }
 
@@ -295,7 +295,7 @@ async fn hardened_portal_sheds_the_excess_and_serves_the_rest() {
 
 #[tokio::test]
 async fn outbox_retries_within_its_budget_only() {
-    let upstream = Upstream::start().await;
+    let upstream = upstream();
     upstream.refuse();
     let sms = upstream.url();
     let mode = Mode::Hardened(Hardened {

@@ -13,7 +13,7 @@ use super::config::{Hardened, Mode};
 use crate::stage::testing::eventually;
 use crate::stage::testing::http::{Answer, get, post};
 use crate::stage::{Naive, Terms};
-use harness::{Company, Switchboard};
+use harness::{Company, switchboard};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -157,7 +157,7 @@ async fn a_hardened_app_asks_the_store_once_for_all() {
 #[tokio::test]
 async fn a_naive_app_hangs_with_auth_and_a_hardened_one_shows_what_it_knew() {
     for (mode, reads) in [(naive(), None), (hardened(), Some("stale"))] {
-        let auth = Switchboard::start().await;
+        let auth = switchboard();
         let company = Company::start(mode, |app, _, _| {
             app.auth = auth.url();
             app.idle = Duration::ZERO; // everything is cold at once
@@ -192,7 +192,7 @@ async fn a_naive_app_hangs_with_auth_and_a_hardened_one_shows_what_it_knew() {
 
 #[tokio::test]
 async fn what_a_hardened_app_cannot_ask_auth_is_refused_honestly() {
-    let auth = Switchboard::start().await;
+    let auth = switchboard();
     auth.refuse();
     let company = Company::start(hardened(), |app, _, _| app.auth = auth.url()).await;
     for (path, body) in [

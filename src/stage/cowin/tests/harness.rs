@@ -2,25 +2,17 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::post;
+use axum::response::IntoResponse as _;
 use serde_json::Value;
-use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::super::config::{Config, Database, Mode};
-use crate::stage::testing::{eventually, http};
-use crate::stage::{Server, sms};
-
-const LOOPBACK: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+use crate::stage::sms;
+use crate::stage::testing::{LOOPBACK, Upstream, eventually, http};
 
 /// A running portal, its gateway and its database.
 pub(super) struct Harness {
@@ -109,83 +101,9 @@ impl Harness {
     }
 }
 
-/// An SMS gateway that holds, refuses or takes messages as it is told.
-pub(super) struct Upstream {
-    address: SocketAddr,
-    state: Arc<UpstreamState>,
-    serving: JoinHandle<()>,
-}
-
-struct UpstreamState {
-    held: watch::Sender<bool>,
-    refusing: AtomicBool,
-    arrived: AtomicUsize,
-    accepted: AtomicUsize,
-}
-
-impl Upstream {
-    pub(super) async fn start() -> Self {
-        let state = Arc::new(UpstreamState {
-            held: watch::Sender::new(false),
-            refusing: AtomicBool::new(false),
-            arrived: AtomicUsize::new(0),
-            accepted: AtomicUsize::new(0),
-        });
-        let router = Router::new()
-            .route("/send", post(take))
-            .with_state(Arc::clone(&state));
-        let listener = crate::stage::server::listen(LOOPBACK).unwrap();
-        let address = listener.1;
-        let server = Server::new(listener, router, JoinSet::new());
-        let serving =
-            tokio::spawn(async move { server.serve(CancellationToken::new()).await.unwrap() });
-        Self {
-            address,
-            state,
-            serving,
-        }
-    }
-
-    pub(super) fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    pub(super) fn hold(&self) {
-        self.state.held.send_replace(true);
-    }
-
-    pub(super) fn release(&self) {
-        self.state.held.send_replace(false);
-    }
-
-    pub(super) fn refuse(&self) {
-        self.state.refusing.store(true, Ordering::SeqCst);
-    }
-
-    pub(super) fn arrived(&self) -> usize {
-        self.state.arrived.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn accepted(&self) -> usize {
-        self.state.accepted.load(Ordering::SeqCst)
-    }
-}
-
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
-}
-
-async fn take(State(state): State<Arc<UpstreamState>>) -> StatusCode {
-    state.arrived.fetch_add(1, Ordering::SeqCst);
-    if state.refusing.load(Ordering::SeqCst) {
-        return StatusCode::SERVICE_UNAVAILABLE;
-    }
-    let mut held = state.held.subscribe();
-    if held.wait_for(|held| !held).await.is_err() {
-        return StatusCode::INTERNAL_SERVER_ERROR;
-    }
-    state.accepted.fetch_add(1, Ordering::SeqCst);
-    StatusCode::ACCEPTED
+/// An SMS gateway that can be told to misbehave.
+pub(super) fn upstream() -> Upstream {
+    Upstream::start(StatusCode::SERVICE_UNAVAILABLE, || {
+        StatusCode::ACCEPTED.into_response()
+    })
 }
