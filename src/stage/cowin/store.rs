@@ -65,13 +65,24 @@ pub(super) fn begin_login(db: &mut Connection, mobile: &str, validity: Duration)
                 {NOW_MS}
          RETURNING txn, otp"
     );
-    db.prepare_cached(&sql)?
-        .query_row(params![mobile, millis(validity)], |row| {
-            Ok(Login {
-                txn: row.get(0)?,
-                otp: row.get(1)?,
+    changing(db, |db| {
+        db.prepare_cached(&sql)?
+            .query_row(params![mobile, millis(validity)], |row| {
+                Ok(Login {
+                    txn: row.get(0)?,
+                    otp: row.get(1)?,
+                })
             })
-        })
+    })
+}
+
+/// Makes a change that says something of what it changed. By itself such a statement would be committed
+/// when it is put away, after its first row was read, where nobody hears that the disk was full.
+fn changing<T>(db: &mut Connection, change: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    let open = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let changed = change(&open)?;
+    open.commit()?;
+    Ok(changed)
 }
 
 /// Confirms a login. Asking again with the same right OTP gives the same token: a client whose
@@ -82,33 +93,31 @@ pub(super) fn confirm(
     typed: &str,
     validity: Duration,
 ) -> Result<Confirmed> {
-    let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found = change
-        .prepare_cached(&format!(
-            "SELECT otp, issued_ms, {NOW_MS} FROM login WHERE txn = ?1"
-        ))?
-        .query_row([txn], |row| {
-            let issued = Issued {
-                otp: row.get(0)?,
-                at_ms: row.get(1)?,
-            };
-            Ok(issued.judge(typed, row.get(2)?, validity))
-        })
-        .optional()?;
-    let confirmed = match found {
-        None | Some(Verdict::Wrong) => Confirmed::Wrong,
-        Some(Verdict::Expired) => Confirmed::Expired,
-        Some(Verdict::Accepted) => Confirmed::Token(
-            change
-                .prepare_cached(
+    changing(db, |db| {
+        let found = db
+            .prepare_cached(&format!(
+                "SELECT otp, issued_ms, {NOW_MS} FROM login WHERE txn = ?1"
+            ))?
+            .query_row([txn], |row| {
+                let issued = Issued {
+                    otp: row.get(0)?,
+                    at_ms: row.get(1)?,
+                };
+                Ok(issued.judge(typed, row.get(2)?, validity))
+            })
+            .optional()?;
+        Ok(match found {
+            None | Some(Verdict::Wrong) => Confirmed::Wrong,
+            Some(Verdict::Expired) => Confirmed::Expired,
+            Some(Verdict::Accepted) => Confirmed::Token(
+                db.prepare_cached(
                     "UPDATE login SET token = coalesce(token, lower(hex(randomblob(16))))
                      WHERE txn = ?1 RETURNING token",
                 )?
                 .query_row([txn], |row| row.get(0))?,
-        ),
-    };
-    change.commit()?;
-    Ok(confirmed)
+            ),
+        })
+    })
 }
 
 /// Stores a beneficiary for the holder of a token; `None` when the token opens no door. The same
@@ -126,12 +135,14 @@ pub(super) fn register(
          ON CONFLICT (mobile, name, year_of_birth) DO UPDATE SET name = excluded.name
          RETURNING id"
     );
-    db.prepare_cached(&sql)?
-        .query_row(
-            params![token, name, year_of_birth, millis(TOKEN_VALIDITY)],
-            |row| row.get(0),
-        )
-        .optional()
+    changing(db, |db| {
+        db.prepare_cached(&sql)?
+            .query_row(
+                params![token, name, year_of_birth, millis(TOKEN_VALIDITY)],
+                |row| row.get(0),
+            )
+            .optional()
+    })
 }
 
 /// The sessions published for a postal code.
