@@ -25,12 +25,19 @@ impl Running {
     pub(crate) fn kill_both(&mut self) {
         let brownout = self.0.id();
         let guardian = eventually("a guardian", || child_of(brownout));
-        for signal in [Signal::STOP, Signal::KILL] {
-            for pid in [guardian, brownout] {
+        let both = [guardian, brownout];
+        let send = |signal| {
+            for pid in both {
                 let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
                 kill_process(pid.expect("a process id"), signal).expect("sent");
             }
-        }
+        };
+        send(Signal::STOP);
+        // until the thread that takes the signal has run, the others go on
+        eventually("both are stopped", || {
+            both.into_iter().all(is_stopped).then_some(())
+        });
+        send(Signal::KILL);
         self.0.wait().expect("reaped");
     }
 }
@@ -54,4 +61,17 @@ fn child_of(parent: u32) -> Option<u32> {
                 .collect::<Vec<_>>()
         })
         .find_map(|pid| pid.parse().ok())
+}
+
+/// Whether all threads of a process are stopped (proc_pid_stat(5)).
+fn is_stopped(pid: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("it lives");
+    let mut states = tasks.flatten().map(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        // the name before it, in brackets, may hold anything
+        stat.rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next())
+    });
+    // a thread that has just ended tells nothing
+    states.all(|state| matches!(state, Some('T') | None))
 }
