@@ -156,7 +156,7 @@ impl Checked {
         let loaded = match target::load(path, &|name| std::env::var(name).ok()) {
             Ok((target, warnings)) => {
                 self.found.0.extend(warnings.0);
-                self.found.0.extend(here::resolver_warning(&target));
+                self.found.0.extend(here::warnings(&target));
                 self.good.push(format!(
                     "ok: {}: target `{}`, {} services, {} links, {} launched",
                     path.display(),

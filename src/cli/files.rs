@@ -46,7 +46,7 @@ pub(crate) fn plan(scenario: &Path, overriding: &Overriding) -> Result<Plan, Exi
     };
     let planned = load_files(scenario, overriding.target.as_deref()).and_then(|files| {
         let (scenario, target, mut found) = files;
-        found.0.extend(here::resolver_warning(&target));
+        found.0.extend(here::warnings(&target));
         match plan::resolve(&scenario, &target, &overrides, &here) {
             Ok((plan, warnings)) => {
                 found.0.extend(warnings.0);

@@ -1,26 +1,43 @@
-//! A process with a resolver of its own: a mount namespace in which `/etc/resolv.conf` is another
-//! file (mount_namespaces(7)).
+//! A process with files of its own: a mount namespace (mount_namespaces(7)) in which
+//! `/etc/resolv.conf` is another file, or a disk of a given size stands in the place of a folder.
 //!
 //! The namespace is made by the process that then becomes the launched program (the hidden
 //! subcommand `enter`), so the program keeps the id that the guardian knows. It dies with the
-//! program: nothing is left to be undone.
+//! last process in it, and with whoever holds it: nothing is left to be undone.
 
-use std::{io, path::Path, process::Command};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::units::ByteSize;
+
+#[cfg(target_os = "linux")]
+mod linux;
 
 /// What the C library reads, of all programs on this machine.
-pub(super) const RESOLV_CONF: &str = "/etc/resolv.conf";
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// Why a process cannot have a resolver of its own.
+/// Why a process cannot have files of its own.
 #[derive(Debug, thiserror::Error)]
 pub enum EnterError {
     /// The machine forbids it, or cannot do it.
     #[error("no mount namespace can be made here ({0}): it takes root, or user namespaces")]
     Namespace(String),
-    /// The file could not be put in place.
-    #[error("cannot put {file} in the place of {place}: {why}")]
+    /// The namespace of the process's earlier life could not be entered.
+    #[error("cannot enter {place} again: {why}")]
+    Again {
+        /// The namespace.
+        place: String,
+        /// What the system said.
+        why: String,
+    },
+    /// A file or disk could not be put in place.
+    #[error("cannot put {what} in the place of {place}: {why}")]
     Mount {
         /// What should stand there.
-        file: String,
+        what: String,
         /// Where.
         place: String,
         /// What the system said.
@@ -36,13 +53,63 @@ pub enum EnterError {
     },
 }
 
-/// The command that runs `command` with `resolv_conf` (an absolute path) as its resolver's file.
+/// A disk that a process gets for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDisk {
+    /// The folder in whose place it stands, relative to the process's working folder.
+    pub path: PathBuf,
+    /// How much it holds.
+    pub size: ByteSize,
+    /// What it is called in the list of mounts, by which it is known from outside.
+    pub mark: String,
+}
+
+/// What a process enters before it becomes its program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Room {
+    /// A namespace that is made for it.
+    New {
+        /// What stands in the place of `/etc/resolv.conf`.
+        resolv_conf: Option<PathBuf>,
+        /// A disk of its own.
+        disk: Option<NewDisk>,
+    },
+    /// The namespace of its earlier life.
+    Again {
+        /// The mount namespace.
+        mounts: PathBuf,
+        /// The user namespace that this belongs to, where that is another than ours.
+        users: Option<PathBuf>,
+    },
+}
+
+/// The command that runs `command` in `room`.
 #[must_use]
-pub fn entering(executable: &Path, resolv_conf: &Path, command: &[String]) -> Vec<String> {
-    let (executable, file) = (executable.to_string_lossy(), resolv_conf.to_string_lossy());
-    let own = [&executable, "enter", "--resolv-conf", &file, "--"];
-    let own = own.into_iter().map(str::to_owned);
-    own.chain(command.iter().cloned()).collect()
+pub fn entering(executable: &Path, room: &Room, command: &[String]) -> Vec<String> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let mut all = vec![text(executable), "enter".to_owned()];
+    let mut option = |name: &str, value: String| all.extend([format!("--{name}"), value]);
+    match room {
+        Room::New { resolv_conf, disk } => {
+            if let Some(file) = resolv_conf {
+                option("resolv-conf", text(file));
+            }
+            if let Some(NewDisk { path, size, mark }) = disk {
+                option("disk", text(path));
+                option("size", size.0.to_string());
+                option("mark", mark.clone());
+            }
+        }
+        Room::Again { mounts, users } => {
+            option("mounts", text(mounts));
+            if let Some(users) = users {
+                option("users", text(users));
+            }
+        }
+    }
+    all.push("--".to_owned());
+    all.extend(command.iter().cloned());
+    all
 }
 
 /// Whether this machine lets a process have a resolver of its own: tries it, in a process that ends
@@ -51,10 +118,42 @@ pub fn entering(executable: &Path, resolv_conf: &Path, command: &[String]) -> Ve
 /// # Errors
 /// What forbids it.
 pub fn can_enter(executable: &Path) -> Result<(), String> {
+    tried(
+        executable,
+        &Room::New {
+            resolv_conf: Some(RESOLV_CONF.into()),
+            disk: None,
+        },
+    )
+}
+
+/// Whether this machine lets a process have a disk of its own: tries it likewise.
+///
+/// # Errors
+/// What forbids it.
+pub fn can_mount(executable: &Path) -> Result<(), String> {
+    tried(
+        executable,
+        &Room::New {
+            resolv_conf: None,
+            disk: Some(NewDisk {
+                // a folder that every machine has, and no program lies in
+                path: "/sys".into(),
+                size: ByteSize(1_000_000),
+                mark: "brownout-try".to_owned(),
+            }),
+        },
+    )
+}
+
+fn tried(executable: &Path, room: &Room) -> Result<(), String> {
+    let command = [
+        executable.to_string_lossy().into_owned(),
+        "--version".to_owned(),
+    ];
+    let command = entering(executable, room, &command);
     let tried = Command::new(executable)
-        .args(["enter", "--resolv-conf", RESOLV_CONF, "--"])
-        .arg(executable)
-        .arg("--version")
+        .args(&command[1..])
         .output()
         .map_err(|error| error.to_string())?;
     if tried.status.success() {
@@ -65,14 +164,14 @@ pub fn can_enter(executable: &Path) -> Result<(), String> {
     Err(said.strip_prefix("error: ").unwrap_or(said).to_owned())
 }
 
-/// Turns this process, which must have no other threads, into `command`, with `resolv_conf` in the
-/// place of `RESOLV_CONF`. Returns only when that fails.
+/// Turns this process, which must have no other threads, into `program` in `room`. Returns only when
+/// that fails.
 #[cfg(target_os = "linux")]
 #[must_use]
-pub fn enter(resolv_conf: &Path, program: &str, arguments: &[String]) -> EnterError {
+pub fn enter(room: &Room, program: &str, arguments: &[String]) -> EnterError {
     use std::os::unix::process::CommandExt as _;
 
-    if let Err(error) = linux::enter(resolv_conf) {
+    if let Err(error) = linux::enter(room) {
         return error;
     }
     let source = Command::new(program).args(arguments).exec();
@@ -85,98 +184,50 @@ pub fn enter(resolv_conf: &Path, program: &str, arguments: &[String]) -> EnterEr
 /// There are no mount namespaces here.
 #[cfg(not(target_os = "linux"))]
 #[must_use]
-pub fn enter(_resolv_conf: &Path, _program: &str, _arguments: &[String]) -> EnterError {
+pub fn enter(_room: &Room, _program: &str, _arguments: &[String]) -> EnterError {
     EnterError::Namespace("this is not Linux".into())
-}
-
-#[cfg(target_os = "linux")]
-mod linux {
-    use std::{fs, path::Path};
-
-    use nix::{
-        errno::Errno,
-        mount::{MsFlags, mount},
-        sched::{CloneFlags, unshare},
-        unistd::{getgid, getuid},
-    };
-
-    use super::{EnterError, RESOLV_CONF};
-
-    /// Services that the C library asks before, or instead of, the servers of resolv.conf: its
-    /// cache, and systemd's resolver. Where nobody answers it goes on to the servers.
-    const SHORT_CUTS: [&str; 3] = [
-        "/run/nscd/socket",
-        "/var/run/nscd/socket",
-        "/run/systemd/resolve/io.systemd.Resolve",
-    ];
-
-    pub(super) fn enter(resolv_conf: &Path) -> Result<(), EnterError> {
-        separate().map_err(|why| EnterError::Namespace(why.to_owned()))?;
-        let none: Option<&str> = None;
-        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-        // what is mounted from here on must not be seen outside
-        mount(none, "/", none, private, none)
-            .map_err(|error| EnterError::Namespace(error.desc().to_owned()))?;
-        bind(resolv_conf, Path::new(RESOLV_CONF))?;
-        for socket in SHORT_CUTS.map(Path::new) {
-            if socket.exists() {
-                bind(Path::new("/dev/null"), socket)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Leaves the mount namespace, if need be by way of a user namespace of its own, in which the
-    /// process stays who it is.
-    fn separate() -> Result<(), String> {
-        let (user, group) = (getuid(), getgid());
-        match unshare(CloneFlags::CLONE_NEWNS) {
-            Ok(()) => return Ok(()),
-            Err(Errno::EPERM) => {}
-            Err(error) => return Err(error.desc().to_owned()),
-        }
-        let flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS;
-        unshare(flags).map_err(|error| error.desc().to_owned())?;
-        // in this order (user_namespaces(7)); one who is not root may map only himself
-        for (file, text) in [
-            ("setgroups", "deny".to_owned()),
-            ("uid_map", format!("{user} {user} 1")),
-            ("gid_map", format!("{group} {group} 1")),
-        ] {
-            let path = format!("/proc/self/{file}");
-            fs::write(&path, text).map_err(|error| format!("{path}: {error}"))?;
-        }
-        Ok(())
-    }
-
-    fn bind(file: &Path, place: &Path) -> Result<(), EnterError> {
-        let none: Option<&str> = None;
-        mount(Some(file), place, none, MsFlags::MS_BIND, none).map_err(|error| EnterError::Mount {
-            file: file.display().to_string(),
-            place: place.display().to_string(),
-            why: error.desc().to_owned(),
-        })
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn command(room: &Room) -> Vec<String> {
+        let command = ["python3".to_owned(), "-c".to_owned(), "a b".to_owned()];
+        let whole = entering(Path::new("/b"), room, &command);
+        assert_eq!(whole[whole.len() - 4..], ["--", "python3", "-c", "a b"]);
+        whole[..whole.len() - 4].to_vec()
+    }
+
     #[test]
     fn the_program_comes_last_and_whole() {
-        let command = ["python3".to_owned(), "-c".to_owned(), "a b".to_owned()];
-        let entering = entering(Path::new("/b"), Path::new("/r c"), &command);
+        let disk = NewDisk {
+            path: "da ta".into(),
+            size: ByteSize(5),
+            mark: "m".to_owned(),
+        };
+        let new = Room::New {
+            resolv_conf: Some("/r c".into()),
+            disk: Some(disk),
+        };
         let expected = [
             "/b",
             "enter",
             "--resolv-conf",
             "/r c",
-            "--",
-            "python3",
-            "-c",
-            "a b",
+            "--disk",
+            "da ta",
+            "--size",
+            "5",
+            "--mark",
+            "m",
         ];
-        assert_eq!(entering, expected);
+        assert_eq!(command(&new), expected);
+        let again = Room::Again {
+            mounts: "/m".into(),
+            users: Some("/u".into()),
+        };
+        let expected = ["/b", "enter", "--mounts", "/m", "--users", "/u"];
+        assert_eq!(command(&again), expected);
     }
 }

@@ -6,15 +6,18 @@
 //! brownout itself.
 
 mod backoff;
+mod disk;
 mod enter;
 mod log;
 mod model;
+mod own;
 mod ports;
 mod supervisor;
 mod ward;
 
 pub use backoff::Backoff;
-pub use enter::{EnterError, can_enter, enter, entering};
+pub use disk::DiskUse;
+pub use enter::{EnterError, NewDisk, Room, can_enter, can_mount, enter, entering};
 pub use model::{BusyPort, Cause, ControlError, LaunchError, Notice, Notices, Prober};
 pub use ports::busy_ports;
 pub use supervisor::{LaunchSetup, Supervisor};

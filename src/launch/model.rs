@@ -192,6 +192,9 @@ pub enum ControlError {
     /// Its control group could not be made, or does not say what it should.
     #[error("{0}")]
     Limit(String),
+    /// Its disk cannot be reached, or is not as full as it should be.
+    #[error("{0}")]
+    Disk(String),
     /// The guardian failed.
     #[error(transparent)]
     Guardian(#[from] GuardianError),

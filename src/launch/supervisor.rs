@@ -1,7 +1,7 @@
 //! All launched processes of a run.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
@@ -19,10 +19,13 @@ use crate::{
         protocol::Refusal,
     },
     plan::model::{LaunchPlan, Plan, ServiceId},
+    units::Ratio,
 };
 
 use super::{
-    ControlError, LaunchError, Notice, Notices, Prober, ports,
+    ControlError, DiskUse, LaunchError, Notice, Notices, Prober,
+    own::Own,
+    ports,
     ward::{Held, Marks, Ward},
 };
 
@@ -43,6 +46,10 @@ pub struct LaunchSetup {
     pub prober: Arc<dyn Prober>,
     /// Folder for the processes' output, one file each; made when missing.
     pub logs: PathBuf,
+    /// brownout, which makes what a process has for itself alone.
+    pub executable: PathBuf,
+    /// What names our DNS servers to processes that shall ask them.
+    pub resolv_conf: Option<PathBuf>,
 }
 
 impl LaunchSetup {
@@ -53,6 +60,7 @@ impl LaunchSetup {
         guardian: Arc<Guardian>,
         prober: Arc<dyn Prober>,
         logs: PathBuf,
+        executable: &Path,
     ) -> Self {
         let name = |launch: &LaunchPlan| match plan.services.get(usize::from(launch.service.0)) {
             Some(service) => service.name.clone(),
@@ -64,6 +72,8 @@ impl LaunchSetup {
             guardian,
             prober,
             logs,
+            executable: executable.to_owned(),
+            resolv_conf: None,
         }
     }
 }
@@ -89,6 +99,8 @@ impl Supervisor {
             guardian,
             prober,
             logs,
+            executable,
+            resolv_conf,
         } = setup;
         let (notices, inbox) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
@@ -97,6 +109,7 @@ impl Supervisor {
             .map(|(name, plan)| {
                 Arc::new(Ward {
                     log: logs.join(format!("{name}.log")),
+                    own: Own::new(&executable, resolv_conf.as_deref(), &plan),
                     plan,
                     name,
                     guardian: Arc::clone(&guardian),
@@ -363,6 +376,26 @@ impl Supervisor {
         let set = tokio::task::spawn_blocking(set).await;
         let set = set.unwrap_or_else(|error| Err(error.to_string()));
         set.map_err(ControlError::Limit)
+    }
+
+    /// Fills the disk that a process has for itself, until at least `used` of it is in use; `None` takes
+    /// away what it was filled with. Returns how it was seen to be then.
+    ///
+    /// Nothing is journalled: what fills the disk is a file of ours without a name, which goes when this
+    /// process ends, however it does.
+    ///
+    /// # Errors
+    /// [`ControlError::Disk`] with what was seen instead.
+    pub async fn fill(
+        &self,
+        service: ServiceId,
+        used: Option<Ratio>,
+    ) -> Result<DiskUse, ControlError> {
+        let ward = Arc::clone(self.ward(service)?);
+        // a large disk takes its time
+        let filled = tokio::task::spawn_blocking(move || ward.own.fill(used)).await;
+        let filled = filled.unwrap_or_else(|error| Err(error.to_string()));
+        filled.map_err(ControlError::Disk)
     }
 
     /// SIGTERM, patience, SIGKILL; returns when it has ended.

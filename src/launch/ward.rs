@@ -21,7 +21,7 @@ use crate::{
     units::Span,
 };
 
-use super::{Backoff, Cause, LaunchError, Notice, Prober, log};
+use super::{Backoff, Cause, LaunchError, Notice, Prober, log, own::Own};
 
 /// How often a starting process is asked whether it is ready.
 const ASK: Duration = Duration::from_millis(50);
@@ -46,6 +46,8 @@ pub(super) struct Ward {
     pub(super) held: watch::Sender<Held>,
     /// The control groups that each life is taken into; none unless a fault needs them.
     pub(super) groups: OnceLock<Vec<ControlGroup>>,
+    /// What it has for itself alone.
+    pub(super) own: Own,
 }
 
 /// How faults hold the process, over all its lives.
@@ -152,7 +154,7 @@ impl Ward {
 
     fn spec(&self) -> LaunchSpec {
         LaunchSpec {
-            command: self.plan.command.clone(),
+            command: self.own.command(&self.plan.command),
             env: self.plan.env.clone(),
             directory: self.plan.directory.clone(),
             log: self.log.clone(),
@@ -181,7 +183,7 @@ impl Ward {
             biased;
             status = &mut exited => return self.own_end(status.ok()),
             () = self.stop.cancelled() => return self.end_it(pid, exited).await,
-            ready = self.become_ready(born) => if let Err(seen) = ready {
+            ready = self.become_ready(pid, born) => if let Err(seen) = ready {
                 return match self.kill(pid, exited).await {
                     Some(status) => End::NeverReady { seen, status },
                     None => End::Lost,
@@ -231,14 +233,18 @@ impl Ward {
     }
 
     /// Asks until it is ready; `Err` with what was seen last when time is up.
-    async fn become_ready(&self, born: Instant) -> Result<(), String> {
+    async fn become_ready(&self, pid: Pid, born: Instant) -> Result<(), String> {
         let deadline = born + self.plan.ready_within;
         let mut seen = "it was never asked".to_owned();
         while Instant::now() < deadline {
             let left = deadline.saturating_duration_since(Instant::now());
             let answer = self.ask(self.plan.ready.as_ref(), left.min(ANSWER)).await;
             match answer {
-                Ok(()) => return Ok(()),
+                // what answers may be another's; a disk is there once it has been made
+                Ok(()) => match self.own.hold(pid) {
+                    Ok(()) => return Ok(()),
+                    Err(why) => seen = why,
+                },
                 Err(what) => seen = what,
             }
             sleep(ASK).await;

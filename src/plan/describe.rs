@@ -9,8 +9,8 @@ use super::{
     crowd::{self, CrowdDescription, few_to_many},
     habits,
     model::{
-        FaultPlan, LinkPlan, LinkTls, PlacePlan, Plan, Protocol, Resolver, ServiceId, StepPlan,
-        Trigger,
+        Disk, FaultPlan, LinkPlan, LinkTls, PlacePlan, Plan, Protocol, Resolver, ServiceId,
+        StepPlan, Trigger,
     },
     needs::Needs,
     services,
@@ -95,6 +95,8 @@ pub struct Moment {
 pub struct Touches {
     /// Processes that it starts: service and command.
     pub starts: Vec<(String, Vec<String>)>,
+    /// Disks that processes get for themselves: service, and what stands where.
+    pub disks: Vec<(String, String)>,
     /// Addresses that it or what it starts listens on (port 0 = any free port).
     pub binds: Vec<(SocketAddr, String)>,
     /// Whom it talks to: an address, or a name that the system resolves.
@@ -406,6 +408,16 @@ fn touches(plan: &Plan) -> Touches {
             .launch
             .iter()
             .map(|l| (name(l.service), l.command.clone()))
+            .collect(),
+        disks: plan
+            .launch
+            .iter()
+            .filter_map(|l| {
+                let Disk { path, size } = l.disk.as_ref()?;
+                let place = l.directory.join(path).display().to_string();
+                let what = format!("a disk of {size} in memory over {place}, seen by it alone");
+                Some((name(l.service), what))
+            })
             .collect(),
         binds: started.chain(links).chain(server).chain(resolver).collect(),
         dials: dials.chain(toxiproxies).collect(),

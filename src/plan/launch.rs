@@ -165,6 +165,7 @@ fn one(
             None => folder,
         },
         resolver: launch.resolver,
+        disk: launch.disk.clone(),
         listens,
         ready: launch.ready.as_ref().map(services::probe),
         ready_within: launch.ready_within,

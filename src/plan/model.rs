@@ -17,7 +17,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::target::model::{Protocol, Resolver};
+pub use crate::target::model::{Disk, Protocol, Resolver};
 use crate::{
     guard::Guard,
     scenario::model::{
@@ -254,6 +254,9 @@ pub struct LaunchPlan {
     /// Whom it asks about names.
     #[serde(default)]
     pub resolver: Resolver,
+    /// The disk that it gets for itself.
+    #[serde(default)]
+    pub disk: Option<Disk>,
     /// Where it will listen, checked to be free before the start.
     pub listens: SocketAddr,
     /// Ready when this answers 2xx; else when the port accepts.

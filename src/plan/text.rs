@@ -166,6 +166,10 @@ impl Description {
             .starts
             .iter()
             .map(|(service, command)| ["starts".into(), service.clone(), command.join(" ")]);
+        let disks = touches
+            .disks
+            .iter()
+            .map(|(service, disk)| ["mounts".into(), service.clone(), disk.clone()]);
         let binds = touches.binds.iter().map(|(address, what)| {
             let address = match address.port() {
                 0 => format!("{}, any free port", address.ip()),
@@ -181,7 +185,12 @@ impl Description {
             let what = "answered by brownout's own name server".to_owned();
             ["names".into(), name.clone(), what]
         });
-        let rows: Vec<_> = starts.chain(binds).chain(dials).chain(answers).collect();
+        let rows: Vec<_> = starts
+            .chain(disks)
+            .chain(binds)
+            .chain(dials)
+            .chain(answers)
+            .collect();
         page.rows(&rows, 0);
     }
 

@@ -49,6 +49,7 @@ pub async fn run(
     let setup =
         |error: &dyn std::fmt::Display| RunError::new(RunErrorKind::Setup, error.to_string());
     prepare::check_resolver(&plan, &options)?;
+    prepare::check_disks(&plan, &options)?;
     let planes =
         Arc::new(Planes::bind(Arc::clone(&plan), Clock::start()).map_err(|error| setup(&error))?);
     let wiring = Wiring {

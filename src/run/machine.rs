@@ -7,11 +7,16 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{local_ports, prepare::own_resolver, target};
+use super::{
+    local_ports,
+    prepare::{own_disks, own_resolver},
+    target,
+};
 use crate::{
     guardian::{ControlGroup, Controller, command::own_environment},
     plan::{FaultPlan, PlacePlan},
     scenario::model::{Effect, ExecEffect},
+    units::ByteSize,
 };
 
 /// Something that a machine may be able to do.
@@ -90,7 +95,7 @@ pub fn abilities(descriptors: u64, executable: &Path) -> Vec<Ability> {
         };
         all.push(Ability { what, able, detail });
     }
-    all.extend([resolver(executable), toxiproxy()]);
+    all.extend([resolver(executable), disk(executable), toxiproxy()]);
     all
 }
 
@@ -113,6 +118,19 @@ fn resolver(executable: &Path) -> Ability {
     let able = own_resolver(executable);
     Ability {
         what: "own resolver",
+        able: able.is_ok(),
+        detail: match able {
+            Ok(()) => serves.to_owned(),
+            Err(why) => format!("{why}; {serves}"),
+        },
+    }
+}
+
+fn disk(executable: &Path) -> Ability {
+    let serves = "`disk` of a launched process, which process faults fill";
+    let able = own_disks(executable, [ByteSize(1_000_000)]);
+    Ability {
+        what: "own disk",
         able: able.is_ok(),
         detail: match able {
             Ok(()) => serves.to_owned(),

@@ -22,7 +22,7 @@ mod waits;
 pub use interrupt::Interrupt;
 pub use lifecycle::{Finished, run};
 pub use machine::{Ability, Hindrance, abilities, hindrance};
-pub use prepare::{Options, RunError, RunErrorKind, own_resolver};
+pub use prepare::{Options, RunError, RunErrorKind, own_disks, own_resolver};
 pub use proc::{local_ports, port_reuse};
 
 /// An error and its causes, in one line.

@@ -17,6 +17,7 @@ use crate::{
     record::{FORMAT_VERSION, Header, Writer},
     scenario::model::Effect,
     time::{Offset, wall},
+    units::ByteSize,
 };
 
 /// Where and how to run.
@@ -203,6 +204,45 @@ pub(super) fn check_resolver(plan: &Plan, options: &Options) -> Result<(), RunEr
 pub fn own_resolver(executable: &Path) -> Result<(), String> {
     crate::launch::can_enter(executable)?;
     crate::fault::can_resolve().map_err(|error| error.to_string())
+}
+
+/// What would help where a process cannot have a disk of its own.
+const WITHOUT_DISK: &str = "run as root, or take `disk` out of the target's `launch:`";
+
+/// Checks that processes can have disks of their own, if any shall, and that these fit into memory.
+pub(super) fn check_disks(plan: &Plan, options: &Options) -> Result<(), RunError> {
+    let disks = plan.launch.iter().filter_map(|launch| launch.disk.as_ref());
+    let sizes = disks.map(|disk| disk.size);
+    own_disks(&options.executable, sizes).map_err(|why| {
+        let message = format!("a launched process cannot have a disk of its own: {why}");
+        RunError::new(RunErrorKind::Setup, message).hint(WITHOUT_DISK)
+    })
+}
+
+/// Whether launched processes can have disks of these sizes on this machine: tries it, unless there are
+/// none.
+///
+/// # Errors
+/// What forbids it.
+pub fn own_disks(
+    executable: &Path,
+    sizes: impl IntoIterator<Item = ByteSize>,
+) -> Result<(), String> {
+    let sizes: Vec<u64> = sizes.into_iter().map(|size| size.0).collect();
+    if sizes.is_empty() {
+        return Ok(());
+    }
+    let (wanted, there) = (sizes.iter().sum(), super::proc::memory());
+    // it is zero where the system does not tell
+    if there > 0 && wanted > there {
+        let gb = |bytes: u64| bytes as f64 / 1e9;
+        return Err(format!(
+            "it lies in memory, {:.1} GB are wanted, and the machine has {:.1} GB",
+            gb(wanted),
+            gb(there)
+        ));
+    }
+    crate::launch::can_mount(executable)
 }
 
 /// Checks that every address that a launched process will listen on is free.

@@ -26,8 +26,8 @@ use crate::{
         toxiproxy::RemoteJournal,
     },
     guardian::{self, ControlGroup, Controller, Guardian, GuardianError, Limits},
-    launch::{Cause, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor, entering},
-    plan::{FaultPlan, LaunchPlan, PlacePlan, Plan, ProbePlan, Resolver, ServiceId},
+    launch::{Cause, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor},
+    plan::{FaultPlan, LaunchPlan, PlacePlan, Plan, ProbePlan, ServiceId},
     scenario::model::{Effect, ProcessEffect},
 };
 
@@ -59,7 +59,8 @@ impl ManagedTarget {
             .map_err(|error| RunError::new(RunErrorKind::Internal, chain(&error)))?;
         let guardian = Arc::new(guardian);
         let prober = Arc::new(DirectProber(Arc::clone(network)));
-        let mut setup = LaunchSetup::of(plan, Arc::clone(&guardian), prober, folder.join(LOGS));
+        let logs = folder.join(LOGS);
+        let mut setup = LaunchSetup::of(plan, Arc::clone(&guardian), prober, logs, executable);
         for (_, process) in &mut setup.processes {
             trust::add(trusting, process);
         }
@@ -68,10 +69,7 @@ impl ManagedTarget {
                 let message = format!("cannot write {RESOLV_CONF}: {error}");
                 RunError::new(RunErrorKind::Reports, message)
             })?;
-            let processes = setup.processes.iter_mut().map(|(_, process)| process);
-            for process in processes.filter(|p| p.resolver == Resolver::Brownout) {
-                process.command = entering(executable, &file, &process.command);
-            }
+            setup.resolv_conf = Some(file);
         }
         let (supervisor, notices) = Supervisor::new(setup);
         let supervisor = Arc::new(supervisor);

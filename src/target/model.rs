@@ -12,7 +12,7 @@ use crate::{
     diagnostic::{Source, Spanned},
     guard::Guard,
     scenario::model::{Check, FaultPlace, RoutePattern},
-    units::{Rate, Span},
+    units::{ByteSize, Rate, Span},
 };
 
 /// A target file. Story time never appears in it.
@@ -212,6 +212,8 @@ pub struct Launch {
     pub directory: Option<PathBuf>,
     /// Whom it asks about names.
     pub resolver: Resolver,
+    /// The disk that it gets for itself.
+    pub disk: Option<Disk>,
     /// Services that must be ready before.
     pub needs: Vec<Spanned<String>>,
     /// Ready when this answers 2xx; else when its port accepts.
@@ -235,6 +237,15 @@ pub enum Resolver {
     System,
     /// Our DNS server, so that dns faults meet its look-ups.
     Brownout,
+}
+
+/// A disk of a launched process's own: a file system in memory, of a size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// The folder in whose place it stands, relative to the process's working folder.
+    pub path: PathBuf,
+    /// How much it holds.
+    pub size: ByteSize,
 }
 
 /// A liveness probe, as a scheduler in production has it.

@@ -1,7 +1,7 @@
 //! What both sides of TLS share: whom to trust, what to show, and certificates that are made here.
 //!
 //! Clients and the links that stand in front of a service speak TLS towards it by the same settings
-//! ([`client`]). A link that speaks TLS with who dials it shows a certificate of the operator's, or one
+//! (`client`). A link that speaks TLS with who dials it shows a certificate of the operator's, or one
 //! that an [`Authority`] of ours signs: it is made when the links are bound, its keys never leave this
 //! process, and its certificate alone is written down. All of it goes through rustls with AWS-LC; the
 //! provider is always named, since another crate may bring one of its own.

@@ -20,6 +20,9 @@ use tempfile::TempDir;
 
 use crate::support::{eventually, free_address};
 
+#[cfg(target_os = "linux")]
+mod disk;
+
 const PORTAL: ServiceId = ServiceId(0);
 const SMS: ServiceId = ServiceId(1);
 
@@ -79,6 +82,8 @@ impl Stand {
             guardian: Arc::clone(&guardian),
             prober,
             logs: folder.path().join("logs"),
+            executable: executable.to_owned(),
+            resolv_conf: None,
         });
         Self {
             folder,
@@ -150,6 +155,7 @@ fn process(service: ServiceId, script: &str) -> LaunchPlan {
         command: vec!["sh".into(), "-c".into(), script.into()],
         env: Vec::new(),
         directory: "/".into(),
+        disk: None,
         resolver: Resolver::default(),
         listens: free_address().parse().expect("an address"),
         ready: Some(get("/ready")),

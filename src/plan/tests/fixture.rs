@@ -294,6 +294,7 @@ fn build_target(case: &mut Case) {
         env: Vec::new(),
         directory: None,
         resolver: Resolver::System,
+        disk: None,
         needs: needs
             .iter()
             .map(|n| write(page, &format!("needs {n}"), (*n).to_owned()))

@@ -84,6 +84,7 @@ pub(super) const LAUNCH: Table = Table {
         may("env"),
         may("directory"),
         may("resolver"),
+        may("disk"),
         may("needs"),
         may("ready"),
         may("ready_within"),
@@ -91,6 +92,12 @@ pub(super) const LAUNCH: Table = Table {
         may("restart"),
         may("restart_after"),
     ],
+};
+
+pub(super) const DISK: Table = Table {
+    name: "disk",
+    what: "a disk of a process's own",
+    keys: &[needs("path"), needs("size")],
 };
 
 pub(super) const LIVENESS: Table = Table {
@@ -117,6 +124,7 @@ pub(crate) const ALL: &[&Table] = &[
     &LINK_TLS,
     &DNS,
     &LAUNCH,
+    &DISK,
     &LIVENESS,
     &crate::scenario::parse::keys::CHECK,
 ];

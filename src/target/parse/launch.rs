@@ -1,17 +1,20 @@
 //! `launch:`: the processes that brownout starts.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{
     env::{Env, is_variable},
-    keys::{LAUNCH, LIVENESS},
+    keys::{DISK, LAUNCH, LIVENESS},
     probe::probe,
 };
 use crate::{
     diagnostic::Spanned,
     document::{Fields, Mistakes, Node, beside, closest_hint},
-    target::model::{Launch, Liveness, Resolver, Secret},
-    units::Span,
+    target::model::{Disk, Launch, Liveness, Resolver, Secret},
+    units::{ByteSize, Span},
 };
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -19,6 +22,9 @@ const RESTART_AFTER: Duration = Duration::from_millis(500);
 const LIVENESS_EVERY: Duration = Duration::from_secs(2);
 const LIVENESS_TIMEOUT: Duration = Duration::from_secs(1);
 const LIVENESS_FAILURES: u32 = 3;
+
+/// Less, and no file system fits in.
+const LEAST_DISK: ByteSize = ByteSize(1_000_000);
 
 /// No machine should start more for a rehearsal; each may need every other.
 const MOST_PROCESSES: usize = 100;
@@ -84,18 +90,8 @@ fn launch(
         .get("env")
         .map_or_else(Vec::new, |node| variables(node, env, mistakes));
     let directory = fields.get("directory").and_then(|node| {
-        let path = PathBuf::from(mistakes.string(node, "the path of a folder")?);
-        let full = beside(mistakes.source(), &path);
-        if !full.is_dir() {
-            mistakes
-                .error(
-                    node.place,
-                    format!("there is no folder `{}`", full.display()),
-                    "not found",
-                )
-                .hint = Some("paths are relative to the folder of this file".to_owned());
-        }
-        Some(path)
+        let hint = "paths are relative to the folder of this file";
+        folder(node, Path::new(""), hint, mistakes)
     });
     let resolver = fields.get("resolver").and_then(|node| {
         let words = [
@@ -104,6 +100,10 @@ fn launch(
         ];
         mistakes.choice(node, "a resolver", &words)
     });
+    let beside = directory.as_deref().unwrap_or(Path::new(""));
+    let disk = fields
+        .get("disk")
+        .and_then(|node| disk(node, beside, mistakes));
     let needs = fields
         .get("needs")
         .map_or_else(Vec::new, |node| needs(node, launched, mistakes));
@@ -122,6 +122,7 @@ fn launch(
         env: variables,
         directory,
         resolver: resolver.unwrap_or_default(),
+        disk,
         needs,
         ready,
         ready_within: ready_within.unwrap_or(READY_WITHIN),
@@ -129,6 +130,27 @@ fn launch(
         restart: restart.unwrap_or(true),
         restart_after: Span(restart_after.unwrap_or(RESTART_AFTER)),
     })
+}
+
+/// A folder that is there, relative to `within`; as it is written.
+fn folder(
+    node: &Spanned<Node>,
+    within: &Path,
+    hint: &str,
+    mistakes: &mut Mistakes,
+) -> Option<PathBuf> {
+    let path = PathBuf::from(mistakes.string(node, "the path of a folder")?);
+    let full = beside(mistakes.source(), &within.join(&path));
+    if !full.is_dir() {
+        mistakes
+            .error(
+                node.place,
+                format!("there is no folder `{}`", full.display()),
+                "not found",
+            )
+            .hint = Some(hint.to_owned());
+    }
+    Some(path)
 }
 
 fn variables(
@@ -179,6 +201,26 @@ fn needs(node: &Spanned<Node>, launched: &[&str], mistakes: &mut Mistakes) -> Ve
         }
     }
     needs
+}
+
+/// `{path: data, size: 64MB}`, of a process that works in `directory`.
+fn disk(node: &Spanned<Node>, directory: &Path, mistakes: &mut Mistakes) -> Option<Disk> {
+    let fields = Fields::open(node, &DISK, mistakes)?;
+    let path = fields.get("path").and_then(|node| {
+        let hint = "make it: it stays as it is, and only this process sees its disk in that place";
+        folder(node, directory, hint, mistakes)
+    });
+    let size = fields.get("size").and_then(|node| {
+        let size = mistakes.byte_size(node)?;
+        if size < LEAST_DISK {
+            mistakes.expected(node, &format!("at least {LEAST_DISK}"));
+        }
+        Some(size)
+    });
+    Some(Disk {
+        path: path?,
+        size: size?,
+    })
 }
 
 fn liveness(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Liveness> {

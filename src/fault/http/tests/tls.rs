@@ -99,7 +99,7 @@ async fn echo(stream: TlsStream<TcpStream>, body: &[u8]) -> Vec<u8> {
 }
 
 fn refusal(shaken: io::Result<TlsStream<TcpStream>>) -> Error {
-    let error = shaken.err().expect("it was refused");
+    let error = shaken.expect_err("it was refused");
     let inner = error.into_inner().expect("TLS says why");
     *inner.downcast::<Error>().expect("TLS says why")
 }
