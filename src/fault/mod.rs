@@ -35,7 +35,9 @@ pub use error::{BindError, FaultError};
 pub use exec::{ExecControl, ExecFailure, ExecJob};
 pub use injector::{Injector, Removal};
 pub use planes::Planes;
-pub use process::{ProcessControl, ProcessFailure, ProcessHold, ProcessLimits, ProcessState};
+pub use process::{
+    ProcessControl, ProcessFailure, ProcessHold, ProcessLimits, ProcessRoom, ProcessState,
+};
 
 #[cfg(fuzzing)]
 pub(crate) use {

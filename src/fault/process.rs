@@ -67,6 +67,15 @@ impl ProcessLimits {
     }
 }
 
+/// How much room there is on a process's own disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessRoom {
+    /// What it holds.
+    pub size: ByteSize,
+    /// What is free of that.
+    pub free: ByteSize,
+}
+
 /// Power over launched processes: each call means the whole process group of a service.
 #[async_trait]
 pub trait ProcessControl: Send + Sync {
@@ -112,6 +121,17 @@ pub trait ProcessControl: Send + Sync {
     /// What was seen instead.
     async fn limit(&self, service: ServiceId, limits: ProcessLimits) -> Result<(), ProcessFailure>;
 
+    /// Fills the disk of its own until at least `used` of it is in use; `None` takes away what it was
+    /// filled with. Returns how it was seen to be then.
+    ///
+    /// # Errors
+    /// What was seen instead.
+    async fn fill(
+        &self,
+        service: ServiceId,
+        used: Option<Ratio>,
+    ) -> Result<ProcessRoom, ProcessFailure>;
+
     /// What it is doing now.
     ///
     /// # Errors
@@ -133,6 +153,8 @@ pub(super) struct Processes {
     held: tokio::sync::Mutex<HashMap<(ServiceId, ProcessHold), usize>>,
     /// The limits in force, with the faults that set them.
     limits: tokio::sync::Mutex<Vec<(ServiceId, String, ProcessLimits)>>,
+    /// Likewise, how full they want disks to be.
+    disks: tokio::sync::Mutex<Vec<(ServiceId, String, Ratio)>>,
 }
 
 impl Processes {
@@ -142,7 +164,8 @@ impl Processes {
     }
 }
 
-/// A fault on a launched process. It has neither share nor level: it is or it is not.
+/// A fault on a launched process. But for a disk that fills up it has neither share nor level: it is or
+/// it is not.
 pub(super) struct ProcessInjector {
     processes: Arc<Processes>,
     service: ServiceId,
@@ -330,7 +353,7 @@ impl ProcessInjector {
 
 #[async_trait]
 impl Injector for ProcessInjector {
-    async fn inject(&self, _: Ratio) -> Result<(), FaultError> {
+    async fn inject(&self, level: Ratio) -> Result<(), FaultError> {
         let control = self
             .control()
             .ok_or_else(|| self.not_injected("nothing was launched that could be signalled"))?;
@@ -352,13 +375,25 @@ impl Injector for ProcessInjector {
             ProcessEffect::CrashLoop => {
                 self.hold(control.as_ref(), ProcessHold::Crashing).await?;
             }
+            ProcessEffect::Disk { used } => self.fill(control.as_ref(), used.of(level)).await?,
         }
         self.dose.hit();
         Ok(())
     }
 
-    async fn level(&self, _: Ratio) -> Result<(), FaultError> {
-        Ok(())
+    async fn level(&self, level: Ratio) -> Result<(), FaultError> {
+        match self.effect {
+            ProcessEffect::Disk { used } => match self.control() {
+                Some(control) => self.fill(control.as_ref(), used.of(level)).await,
+                None => Ok(()),
+            },
+            ProcessEffect::Kill
+            | ProcessEffect::Pause
+            | ProcessEffect::Stop
+            | ProcessEffect::Restart
+            | ProcessEffect::CrashLoop
+            | ProcessEffect::Limit { .. } => Ok(()),
+        }
     }
 
     async fn remove(&self) -> Result<Removal, FaultError> {
@@ -373,6 +408,7 @@ impl Injector for ProcessInjector {
             ProcessEffect::Stop => self.release(control, ProcessHold::Down).await,
             ProcessEffect::CrashLoop => self.release(control, ProcessHold::Crashing).await,
             ProcessEffect::Limit { .. } => self.unlimit(control).await,
+            ProcessEffect::Disk { .. } => self.empty(control).await,
         }
     }
 
@@ -381,5 +417,6 @@ impl Injector for ProcessInjector {
     }
 }
 
+mod disk;
 #[cfg(test)]
 mod tests;

@@ -293,6 +293,7 @@ fn does(fault: &FaultPlan) -> String {
             ProcessEffect::Restart => "told to end, and started again".to_owned(),
             ProcessEffect::CrashLoop => "killed each time it is ready".to_owned(),
             ProcessEffect::Limit { .. } => format!("held to {process}"),
+            ProcessEffect::Disk { .. } => format!("its {process}"),
         },
         Effect::Exec(exec) => exec.to_string(),
     };

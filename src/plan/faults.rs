@@ -12,7 +12,9 @@ use super::{
 use crate::{
     diagnostic::Place,
     guard::Guard,
-    scenario::model::{Effect, Fault, FaultPlace, RoutePattern, Scenario, TcpEffect, TlsEffect},
+    scenario::model::{
+        Effect, Fault, FaultPlace, ProcessEffect, RoutePattern, Scenario, TcpEffect, TlsEffect,
+    },
     target::model::Launch,
     time::Compression,
     units::Ratio,
@@ -116,6 +118,7 @@ fn written(place: &FaultPlace) -> String {
 fn check_shape(fault: &Fault, out: &mut Mistakes<'_>) {
     let name = &fault.name.value;
     let whole = match &fault.effect.value {
+        Effect::Process(process) if process.grows() => None,
         Effect::Process(_) => Some("a process is stopped as a whole"),
         Effect::Exec(_) => Some("a command is run or not"),
         Effect::Tcp(TcpEffect::Down) => Some("a listener is closed as a whole"),
@@ -401,6 +404,22 @@ fn process(
             format!("`{name}` is not started again after it has ended"),
         )
         .hint("its `restart` is false in the target's `launch:`; `kill` and `stop` are possible");
+        return None;
+    }
+    if matches!(
+        fault.effect.value,
+        Effect::Process(ProcessEffect::Disk { .. })
+    ) && launch.disk.is_none()
+    {
+        out.error(
+            File::Scenario,
+            fault.effect.place,
+            "which disk?",
+            format!("`{name}` has no disk of its own that could be filled"),
+        )
+        .hint(format!(
+            "give it one in the target: `launch: {{{name}: {{disk: {{path: data, size: 64MB}}}}}}`"
+        ));
         return None;
     }
     Some(PlacePlan::Process(id))

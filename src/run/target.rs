@@ -22,13 +22,14 @@ use crate::{
     client::Network,
     event::{ExitCause, RunEvent, StopReason},
     fault::{
-        ExecControl, ProcessControl, ProcessFailure, ProcessHold, ProcessLimits, ProcessState,
-        toxiproxy::RemoteJournal,
+        ExecControl, ProcessControl, ProcessFailure, ProcessHold, ProcessLimits, ProcessRoom,
+        ProcessState, toxiproxy::RemoteJournal,
     },
     guardian::{self, ControlGroup, Controller, Guardian, GuardianError, Limits},
-    launch::{Cause, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor},
+    launch::{Cause, DiskUse, LaunchError, LaunchSetup, Notice, Notices, Prober, Supervisor},
     plan::{FaultPlan, LaunchPlan, PlacePlan, Plan, ProbePlan, ServiceId},
     scenario::model::{Effect, ProcessEffect},
+    units::Ratio,
 };
 
 /// The output of launched processes, in the run's folder.
@@ -367,6 +368,16 @@ impl ProcessControl for Control {
         let ProcessLimits { cpu, memory } = limits;
         let limited = self.0.limit(service, Limits { cpu, memory }).await;
         limited.map_err(failure)
+    }
+
+    async fn fill(
+        &self,
+        service: ServiceId,
+        used: Option<Ratio>,
+    ) -> Result<ProcessRoom, ProcessFailure> {
+        let filled = self.0.fill(service, used).await.map_err(failure)?;
+        let DiskUse { size, free } = filled;
+        Ok(ProcessRoom { size, free })
     }
 
     async fn state(&self, service: ServiceId) -> Result<ProcessState, ProcessFailure> {

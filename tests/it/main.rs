@@ -3,6 +3,8 @@
 
 mod bad_files;
 mod browser;
+#[cfg(target_os = "linux")]
+mod disk;
 mod dns;
 mod endings;
 #[cfg(target_os = "linux")]

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use crate::{
     fault::{
         FaultError, Planes, ProcessControl, ProcessFailure, ProcessHold, ProcessLimits,
-        ProcessState,
+        ProcessRoom, ProcessState,
         fixtures::{fault, plan},
     },
     plan::{FaultPlan, PlacePlan, ServiceId},
@@ -26,6 +26,8 @@ struct Double {
     deaf: Mutex<bool>,
     heard: Mutex<Vec<&'static str>>,
     limits: Mutex<ProcessLimits>,
+    /// How full each disk was wanted, one after the other.
+    filled: Mutex<Vec<Option<Ratio>>>,
 }
 
 impl Double {
@@ -109,6 +111,14 @@ impl ProcessControl for Double {
         Ok(())
     }
 
+    async fn fill(&self, _: ServiceId, used: Option<Ratio>) -> Result<ProcessRoom, ProcessFailure> {
+        self.deafly("it is still full")?;
+        self.filled.lock().expect("no panic").push(used);
+        let size = ByteSize(64_000_000);
+        let free = ByteSize((64e6 * (1.0 - used.unwrap_or(Ratio::ZERO).get())) as u64);
+        Ok(ProcessRoom { size, free })
+    }
+
     async fn state(&self, service: ServiceId) -> Result<ProcessState, ProcessFailure> {
         let states = self.states();
         Ok(states
@@ -131,6 +141,11 @@ fn limit(cpu: Option<f64>, memory: Option<u64>) -> ProcessEffect {
     }
 }
 
+fn disk(used: f64) -> ProcessEffect {
+    let used = Ratio::new(used).expect("a share");
+    ProcessEffect::Disk { used }
+}
+
 fn planes() -> (Planes, Arc<Double>) {
     let faults = vec![
         on_process("died", ProcessEffect::Kill),
@@ -142,6 +157,8 @@ fn planes() -> (Planes, Arc<Double>) {
         on_process("deployed", ProcessEffect::Restart),
         on_process("slow", limit(Some(0.5), Some(64_000_000))),
         on_process("slower", limit(Some(0.2), None)),
+        on_process("full", ProcessEffect::Disk { used: Ratio::ONE }),
+        on_process("half", disk(0.5)),
     ];
     let plan = plan(Vec::new(), Vec::new(), faults);
     let planes = Planes::bind(Arc::new(plan), Clock::start()).expect("it binds");
@@ -265,6 +282,42 @@ async fn of_two_limits_the_tighter_holds() {
     assert!(planes.remove(8).await.expect("removed").verified);
     assert_eq!(seen(), ProcessLimits::default());
     assert_eq!(planes.in_force(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fullest_wish_fills_the_disk() {
+    let (planes, double) = planes();
+    let seen = || double.filled.lock().expect("no panic").last().copied();
+    let share = |used| Some(Some(Ratio::new(used).expect("a share")));
+    let (full, half) = (9, 10);
+    planes.inject(half, Ratio::ONE).await.expect("injected");
+    assert_eq!(seen(), share(0.5));
+    // it grows from nothing: what is fuller already stays so
+    planes.inject(full, Ratio::ZERO).await.expect("injected");
+    assert_eq!(seen(), share(0.5));
+    let level = Ratio::new(0.75).expect("a share");
+    planes.level(full, level).await.expect("it grows");
+    assert_eq!(seen(), share(0.75));
+    planes.level(full, Ratio::ONE).await.expect("it grows");
+    assert_eq!(seen(), share(1.0));
+    *double.deaf.lock().expect("no panic") = true;
+    planes.remove(full).await.expect_err("it is still full");
+    *double.deaf.lock().expect("no panic") = false;
+    let removal = planes.remove(full).await.expect("removed");
+    assert!(
+        removal.detail.contains("other faults"),
+        "{}",
+        removal.detail
+    );
+    assert_eq!(seen(), share(0.5));
+    let removal = planes.remove(half).await.expect("removed");
+    let expected = "gone; 64.0 MB of the disk's 64.0 MB are free";
+    assert_eq!(
+        (removal.verified, removal.detail.as_str()),
+        (true, expected)
+    );
+    assert_eq!(seen(), Some(None));
+    assert_eq!((planes.hits(full), planes.in_force()), (1, Vec::new()));
 }
 
 #[tokio::test]

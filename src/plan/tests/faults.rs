@@ -3,10 +3,10 @@
 use super::fixture::{Case, cowin, minutes, seconds};
 use crate::{
     diagnostic::Spanned,
-    plan::{LinkPlan, LinkTls, PlacePlan, Plan, ServiceId},
+    plan::{Disk, LinkPlan, LinkTls, PlacePlan, Plan, ServiceId},
     scenario::model::*,
     target::model::Certificate,
-    units::Ratio,
+    units::{ByteSize, Ratio},
 };
 
 fn http() -> Effect {
@@ -282,6 +282,31 @@ fn what_is_not_started_again_cannot_crash_again_and_again() {
     let stop = restart_off(ProcessEffect::Stop);
     // whoever stopped it starts it again
     stop.plan();
+}
+
+#[test]
+fn a_disk_that_fills_is_the_process_s_own() {
+    let used = Ratio::new(0.95).expect("a share");
+    let effect = Effect::Process(ProcessEffect::Disk { used });
+    let mut case = with(FaultPlace::Process("sms".into()), effect);
+    refused(
+        &case,
+        "`sms` has no disk of its own",
+        "disk: {path: data, size: 64MB}",
+    );
+    for launch in &mut case.target.launch {
+        launch.disk = Some(Disk {
+            path: "data".into(),
+            size: ByteSize(64_000_000),
+        });
+    }
+    let plan = case.plan();
+    let told = crate::plan::describe(&plan);
+    let does: Vec<&str> = told.faults.iter().map(|f| f.does.as_str()).collect();
+    assert!(does.contains(&"its disk 95% full"), "{does:?}");
+    let (service, disk) = &told.touches.disks[0];
+    assert_eq!(service, "sms");
+    assert!(disk.starts_with("a disk of 64MB in memory over "), "{disk}");
 }
 
 #[test]

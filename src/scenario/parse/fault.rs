@@ -314,6 +314,7 @@ fn check_shape(fields: &Fields<'_>, effect: &Effect, mistakes: &mut Mistakes) {
             | TcpEffect::Reset { .. },
         ) => (true, false, "this tcp effect is there or not"),
         Effect::Tcp(TcpEffect::Down) => (false, false, "a listener is down or not"),
+        Effect::Process(process) if process.grows() => (false, true, "say how full it gets"),
         Effect::Process(_) => (false, false, "a process is one thing"),
         Effect::Exec(_) => (false, false, "a command is run or not"),
     };

@@ -338,7 +338,7 @@ pub(super) const TCP: Table = Table {
 pub(super) const PROCESS: Table = Table {
     name: "process_limit",
     what: "a limit of a process",
-    keys: &[may("cpu"), may("memory")],
+    keys: &[may("cpu"), may("memory"), may("disk")],
 };
 
 pub(super) const EXEC: Table = Table {

@@ -27,6 +27,11 @@ pub enum ProcessEffect {
         /// So much memory.
         memory: Option<ByteSize>,
     },
+    /// Somebody else fills the disk that it was given for itself.
+    Disk {
+        /// At least so much of it is in use.
+        used: Ratio,
+    },
 }
 
 impl ProcessEffect {
@@ -40,6 +45,7 @@ impl ProcessEffect {
             Self::Restart => "restart",
             Self::CrashLoop => "crash_loop",
             Self::Limit { .. } => "limit",
+            Self::Disk { .. } => "disk",
         }
     }
 
@@ -48,7 +54,9 @@ impl ProcessEffect {
     pub const fn is_instant(self) -> bool {
         match self {
             Self::Kill | Self::Restart => true,
-            Self::Pause | Self::Stop | Self::CrashLoop | Self::Limit { .. } => false,
+            Self::Pause | Self::Stop | Self::CrashLoop | Self::Limit { .. } | Self::Disk { .. } => {
+                false
+            }
         }
     }
 
@@ -58,7 +66,7 @@ impl ProcessEffect {
         match self {
             Self::Restart | Self::CrashLoop => true,
             // a killed process that stays down is a fault too, and a stopped one is started by us
-            Self::Kill | Self::Pause | Self::Stop | Self::Limit { .. } => false,
+            Self::Kill | Self::Pause | Self::Stop | Self::Limit { .. } | Self::Disk { .. } => false,
         }
     }
 
@@ -67,16 +75,28 @@ impl ProcessEffect {
     pub const fn takes_away(self) -> bool {
         match self {
             Self::Kill | Self::Restart | Self::Pause | Self::Stop | Self::CrashLoop => true,
-            Self::Limit { .. } => false,
+            Self::Limit { .. } | Self::Disk { .. } => false,
         }
+    }
+
+    /// Whether it can grow and shrink.
+    #[must_use]
+    pub const fn grows(self) -> bool {
+        matches!(self, Self::Disk { .. })
     }
 }
 
-/// The word, or what is left to the process: `cpu 20%, memory 64MB`.
+/// The word, what is left to the process (`cpu 20%, memory 64MB`), or how full its disk is
+/// (`disk 95% full`).
 impl fmt::Display for ProcessEffect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Limit { cpu, memory } = self else {
-            return f.write_str(self.word());
+        let (cpu, memory) = match self {
+            Self::Limit { cpu, memory } => (cpu, memory),
+            Self::Disk { used } if *used == Ratio::ONE => return f.write_str("disk full"),
+            Self::Disk { used } => return write!(f, "disk {used} full"),
+            Self::Kill | Self::Pause | Self::Stop | Self::Restart | Self::CrashLoop => {
+                return f.write_str(self.word());
+            }
         };
         let cpu = cpu.map(|cpu| format!("cpu {cpu}"));
         let memory = memory.map(|memory| format!("memory {memory}"));
