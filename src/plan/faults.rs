@@ -332,7 +332,7 @@ fn visitors(
             }
         }
     }
-    if tls && !service.https {
+    if tls && feature.is_none() && !service.https {
         out.error(
             File::Scenario,
             fault.effect.place,

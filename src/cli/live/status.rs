@@ -249,10 +249,11 @@ mod tests {
             "there are no users"
         );
 
+        let users = plan.populations.len() as u16;
         plan.populations.push(crowd);
-        let second = [journeys(0, 50, 40, 1), journeys(1, 7, 4, 2)];
+        let second = [journeys(0, 50, 40, 1), journeys(users, 7, 4, 2)];
         collected.take_in(&ran(second.to_vec()), &plan);
-        collected.take_in(&ran(vec![journeys(1, 1, 0, 0)]), &plan);
+        collected.take_in(&ran(vec![journeys(users, 1, 0, 0)]), &plan);
         let seen = collected.take(at, &plan).journeys;
         assert_eq!(seen, Some(Journeys { began: 8, ended: 6 }));
         assert_eq!(

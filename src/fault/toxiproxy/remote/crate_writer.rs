@@ -50,7 +50,7 @@ impl CrateWriter {
         // there the system's settings may name a proxy, too
         let elsewhere = cfg!(any(target_os = "macos", windows));
         let named = |name: &&str| env::var_os(name).is_some_and(|value| !value.is_empty());
-        if elsewhere || PROXIES.iter().any(|name| named(&name)) {
+        if elsewhere || PROXIES.iter().any(named) {
             return None;
         }
         hush();
