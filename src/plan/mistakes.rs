@@ -97,8 +97,19 @@ impl<'a> Mistakes<'a> {
         self.found.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// All of them; what was written once and means several faults is wrong once.
     pub(super) fn finish(self) -> Diagnostics {
-        Diagnostics(self.found)
+        let mut told: Vec<Diagnostic> = Vec::new();
+        for found in self.found {
+            let same = |other: &Diagnostic| {
+                (other.severity, &other.message, &other.labels)
+                    == (found.severity, &found.message, &found.labels)
+            };
+            if !told.iter().any(same) {
+                told.push(found);
+            }
+        }
+        Diagnostics(told)
     }
 }
 

@@ -112,6 +112,15 @@ fn schedules_that_cannot_be_drawn_are_refused() {
           (write a phase, such as `opening + 2m`)"
         ]
     );
+    // however often it is drawn
+    let mut case = drawn();
+    case.scenario.faults[1].at.value = FaultPlace::Service("portl".into());
+    let said = case.mistakes();
+    let errors: Vec<_> = said.iter().filter(|s| s.starts_with("error")).collect();
+    assert!(
+        matches!(&errors[..], [one] if one.contains("unknown service `portl`")),
+        "{said:?}"
+    );
     let mut case = drawn();
     case.scenario.random[0].every = (Story(seconds(1)), Story(seconds(1)));
     case.scenario.random[0].lasting.value = (Story(seconds(1)), Story(seconds(1)));
