@@ -215,7 +215,14 @@ fn spell((from, to): &(Offset, Option<Offset>)) -> Spell {
 fn faults(world: &World<'_>) -> Vec<FaultResult> {
     let faults = world.plan.faults.iter().zip(&world.timeline.faults);
     faults
-        .map(|(fault, times)| {
+        .enumerate()
+        .map(|(index, (fault, times))| {
+            let why_never = || {
+                let absent = times.injected.is_none();
+                let why = world.timeline.why_never(world.plan, index);
+                why.filter(|_| absent)
+                    .map(|why| format!("never put in{why}"))
+            };
             let blame = blame::during(world, fault, times);
             FaultResult {
                 name: fault.name.clone(),
@@ -227,7 +234,11 @@ fn faults(world: &World<'_>) -> Vec<FaultResult> {
                 injected_s: times.injected.map(|at| at.as_secs_f64()),
                 removed_s: times.removed.map(|at| at.as_secs_f64()),
                 verified: times.verified,
-                detail: times.failed.clone().unwrap_or_else(|| times.detail.clone()),
+                detail: times
+                    .failed
+                    .clone()
+                    .or_else(why_never)
+                    .unwrap_or_else(|| times.detail.clone()),
                 hits: times.hits,
                 spared: times.spared,
                 failures: blame.map(|blame| blame.failures),

@@ -375,7 +375,7 @@ pub struct FaultResult {
     pub removed_s: Option<f64>,
     /// Whether the removal was verified.
     pub verified: bool,
-    /// How, or what went wrong.
+    /// How, or what went wrong, or why it was never put in.
     pub detail: String,
     /// Requests, connections or questions that it met.
     pub hits: u64,
@@ -395,10 +395,12 @@ pub struct FaultResult {
 }
 
 impl FaultResult {
-    /// What became of the conditions that it waited for, each after `; `.
+    /// What became of the conditions that it waited for, each after `; `; of one that was never put
+    /// in the detail says it.
     #[must_use]
     pub fn conditions(&self) -> String {
         let each = self.condition.iter().chain(&self.end_condition);
+        let each = each.filter(|_| self.injected_s.is_some());
         each.map(|condition| format!("; {condition}")).collect()
     }
 

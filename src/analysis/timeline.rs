@@ -182,24 +182,26 @@ impl Timeline {
 
     /// That a fault was never put in, and why, as far as it is known.
     pub(crate) fn never(&self, plan: &Plan, fault: usize) -> String {
-        let never = "was never put in";
-        let (Some(times), Some(planned)) = (self.faults.get(fault), plan.faults.get(fault)) else {
-            return never.to_owned();
-        };
+        let why = self.why_never(plan, fault).unwrap_or_default();
+        format!("was never put in{why}")
+    }
+
+    /// Why a fault was never put in, as the end of a sentence; `None` = nobody knows.
+    pub(crate) fn why_never(&self, plan: &Plan, fault: usize) -> Option<String> {
+        let (times, planned) = (self.faults.get(fault)?, plan.faults.get(fault)?);
         match (&times.condition, &planned.start) {
-            (Some(why), _) => format!("{never}: {why}"),
+            (Some(why), _) => Some(format!(": {why}")),
             (None, Trigger::When { condition, .. }) => {
-                format!("{never}: {} was not seen", condition.text)
+                Some(format!(": {} was not seen", condition.text))
             }
             (None, Trigger::After { fault, others, .. }) => {
                 let awaited = whole_list(*fault, others);
                 let absent = |f: &usize| self.faults.get(*f).is_some_and(|f| f.injected.is_none());
-                match awaited.iter().all(absent) {
-                    true => format!("{never}, as {} was not", plan.fault_name(*fault, others)),
-                    false => never.to_owned(),
-                }
+                let other = plan.fault_name(*fault, others);
+                let all = awaited.iter().all(absent);
+                all.then(|| format!(", as {other} was not"))
             }
-            (None, Trigger::At(_)) => never.to_owned(),
+            (None, Trigger::At(_)) => None,
         }
     }
 

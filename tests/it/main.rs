@@ -34,6 +34,7 @@ mod support;
 mod tls;
 mod truth;
 mod users;
+mod weather;
 
 /// The executable, in the project's folder, without the caller's colour settings.
 fn brownout(args: &[&str]) -> std::process::Command {

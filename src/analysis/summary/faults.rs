@@ -103,18 +103,19 @@ impl Teller<'_, '_> {
 
     fn deeds(&self) -> String {
         let Some(t0) = self.group().from else {
-            let times = || {
-                let faults = self.group().faults.iter();
-                faults.map(|i| &self.world.timeline.faults[*i])
-            };
-            if let Some(why) = times().find_map(|times| times.failed.as_ref()) {
+            let faults = || self.group().faults.iter();
+            let timeline = &self.world.timeline;
+            if let Some(why) = faults().find_map(|i| timeline.faults[*i].failed.as_ref()) {
                 return format!("could not be put in ({why})");
             }
-            let why = times().find_map(|times| times.condition.as_ref());
-            return why.map_or_else(
-                || "never went in".to_owned(),
-                |why| format!("never went in, since {why}"),
-            );
+            let why = faults().find_map(|i| timeline.why_never(self.world.plan, *i));
+            return match why.as_deref() {
+                None => "never went in".to_owned(),
+                Some(why) => match why.strip_prefix(": ") {
+                    Some(condition) => format!("never went in, since {condition}"),
+                    None => format!("never went in{why}"),
+                },
+            };
         };
         let told: Vec<String> = self
             .services

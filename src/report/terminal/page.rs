@@ -206,14 +206,17 @@ impl Page {
                     numbers::instant(Some(at))
                 ),
                 Some(at) => format!("in force {}, {removed}", numbers::instant(Some(at))),
-                None => match fault.condition {
-                    Some(_) => "never put in".to_owned(),
-                    None => format!(
-                        "never put in (planned for {})",
-                        numbers::instant(Some(fault.planned_s))
-                    ),
-                },
+                None if fault.detail.is_empty() => format!(
+                    "never put in (planned for {})",
+                    numbers::instant(Some(fault.planned_s))
+                ),
+                None => fault.detail.clone(),
             };
+            if fault.injected_s.is_none() {
+                let (name, at, effect) = (&fault.name, &fault.at, &fault.effect);
+                self.entry(&format!("{name} at {at}: {effect}; {when}"));
+                continue;
+            }
             let conditions = fault.conditions();
             self.entry(&format!(
                 "{} at {}: {}; {when}{conditions}; {} {}{}{}",
