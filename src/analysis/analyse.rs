@@ -239,7 +239,7 @@ fn faults(world: &World<'_>) -> Vec<FaultResult> {
                     .clone()
                     .or_else(why_never)
                     .unwrap_or_else(|| times.detail.clone()),
-                hits: times.hits,
+                hits: effects::hits(world.plan, fault, times),
                 spared: times.spared,
                 failures: blame.map(|blame| blame.failures),
                 failures_injected: blame.map(|blame| blame.injected),

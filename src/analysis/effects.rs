@@ -2,11 +2,23 @@
 
 use std::time::Duration;
 
+use super::timeline::FaultTimes;
 use crate::{
     plan::{FaultPlan, PlacePlan, Plan},
     scenario::model::Effect,
     units::{Ratio, Span},
 };
+
+/// What a fault met. Of none that lay in a Toxiproxy elsewhere it is not known that it met nothing:
+/// only a `brownout proxy` counts.
+pub(crate) fn hits(plan: &Plan, fault: &FaultPlan, times: &FaultTimes) -> Option<u64> {
+    let elsewhere = match &fault.place {
+        PlacePlan::Link { link, .. } => plan.links.get(*link).is_some_and(|l| l.via.is_some()),
+        PlacePlan::Dns { .. } | PlacePlan::Process(_) | PlacePlan::Host { .. } => false,
+    };
+    let counted = times.hits > 0 || !elsewhere || times.injected.is_none();
+    counted.then_some(times.hits)
+}
 
 /// What a fault does: `http: delay 12s`, with its share and ramps if it has any.
 pub(crate) fn describe(fault: &FaultPlan) -> String {

@@ -377,8 +377,8 @@ pub struct FaultResult {
     pub verified: bool,
     /// How, or what went wrong, or why it was never put in.
     pub detail: String,
-    /// Requests, connections or questions that it met.
-    pub hits: u64,
+    /// Requests, connections or questions that it met; none where nobody counted them.
+    pub hits: Option<u64>,
     /// To how many of those that it was meant for it could do nothing.
     #[serde(default)]
     pub spared: u64,

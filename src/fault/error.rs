@@ -33,6 +33,16 @@ pub enum BindError {
         /// What is wrong.
         detail: String,
     },
+    /// Nobody knows where the Toxiproxy of a link is.
+    #[error("link `{link}`: its Toxiproxy {host} cannot be found: {detail}")]
+    NotFound {
+        /// The link's name.
+        link: String,
+        /// Host and port.
+        host: String,
+        /// Why.
+        detail: String,
+    },
     /// The DNS server could not be set up.
     #[error("the fault DNS server cannot listen on {addr}: {source}")]
     Dns {

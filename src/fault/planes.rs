@@ -17,7 +17,7 @@ use super::{
     http::{HttpInjector, TlsInjector},
     process::{ProcessInjector, Processes},
     tcp::{Link, TcpInjector},
-    toxiproxy::{RemoteInjector, RemoteJournal, RemoteLink, Undoing},
+    toxiproxy::{RemoteInjector, RemoteJournal, RemoteLink, Undoing, find_api},
 };
 use crate::{
     marks::Marks,
@@ -72,6 +72,21 @@ enum State {
 }
 
 impl Planes {
+    /// Looks the names up that a plan has for Toxiproxies elsewhere, once, and puts the addresses in
+    /// their place: before [`Planes::bind`].
+    ///
+    /// # Errors
+    /// When one cannot be found, or lies only where the guard forbids.
+    pub async fn look_up(plan: &mut Plan) -> Result<(), BindError> {
+        for link in plan.links.iter_mut() {
+            if let Some(host) = &link.via {
+                let addr = find_api(&link.name, host, &plan.zones, &plan.guard).await?;
+                link.via = Some(addr.to_string());
+            }
+        }
+        Ok(())
+    }
+
     /// Binds every link, and the DNS server if a zone or a fault needs it, and begins to serve.
     /// No fault is in force yet. The tokio runtime that this is called in runs it all: it should
     /// have several threads, or links and dispatcher wait for each other.
@@ -87,7 +102,7 @@ impl Planes {
         let authority = authority(&plan)?;
         let mut links = Vec::with_capacity(plan.links.len());
         for link_plan in &plan.links {
-            if let Some(api) = link_plan.via {
+            if let Some(api) = &link_plan.via {
                 let link = RemoteLink::new(link_plan, api, &plan.guard)?;
                 links.push(Way::Elsewhere(Arc::new(link)));
                 continue;

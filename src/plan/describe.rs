@@ -398,11 +398,8 @@ fn touches(plan: &Plan) -> Touches {
         (to, how)
     });
     let toxiproxies = plan.links.iter().filter_map(|link| {
-        let api = link.via?;
-        Some((
-            api.to_string(),
-            format!("Toxiproxy, for link {}", link.name),
-        ))
+        let api = link.via.clone()?;
+        Some((api, format!("Toxiproxy, for link {}", link.name)))
     });
     Touches {
         starts: plan

@@ -70,7 +70,7 @@ pub(super) fn declared(
             // a link without an upstream was reported above: this plan is never handed out
             upstream: upstream.unwrap_or(listen),
             tls: tls(target, link),
-            via: link.via.as_ref().map(|via| via.value),
+            via: link.via.as_ref().map(|via| via.value.clone()),
         });
     }
     links

@@ -208,9 +208,10 @@ pub struct LinkPlan {
     /// the service's URL does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<LinkTls>,
-    /// The API of a Toxiproxy that runs elsewhere, whose proxy takes the place of a link of ours.
+    /// The API of a Toxiproxy that runs elsewhere, whose proxy takes the place of a link of ours: an
+    /// address or a name, and a port. A run looks a name up once, and its record holds the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub via: Option<SocketAddr>,
+    pub via: Option<String>,
 }
 
 /// The certificate of a link.

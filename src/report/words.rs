@@ -110,7 +110,10 @@ pub(super) fn met(analysis: &Analysis) -> Option<String> {
     let faults = || analysis.faults.iter().filter(|f| f.injected_s.is_some());
     let mut each: Vec<String> = faults()
         .take(MOST_FAULTS)
-        .map(|f| format!("{} {}", f.name, count(f.hits)))
+        .map(|f| {
+            let hits = f.hits.map_or_else(|| "not known".to_owned(), count);
+            format!("{} {hits}", f.name)
+        })
         .collect();
     match faults().count().saturating_sub(MOST_FAULTS) {
         0 => {}

@@ -38,16 +38,19 @@ pub struct Finished {
 /// # Errors
 /// When it cannot be begun, or when brownout itself fails. A failing target is no error.
 pub async fn run(
-    plan: Plan,
+    mut plan: Plan,
     options: Options,
     observers: Vec<Box<dyn Observer>>,
 ) -> Result<Finished, RunError> {
     super::harness::raise_descriptor_limit();
+    let setup =
+        |error: &dyn std::fmt::Display| RunError::new(RunErrorKind::Setup, error.to_string());
+    Planes::look_up(&mut plan)
+        .await
+        .map_err(|error| setup(&error))?;
     let plan = Arc::new(plan);
     prepare::check_faults(&plan, &options)?;
     prepare::check_ports(&plan)?;
-    let setup =
-        |error: &dyn std::fmt::Display| RunError::new(RunErrorKind::Setup, error.to_string());
     prepare::check_resolver(&plan, &options)?;
     prepare::check_disks(&plan, &options)?;
     let planes =

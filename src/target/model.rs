@@ -161,8 +161,8 @@ pub struct Link {
     pub listen: Spanned<SocketAddr>,
     /// What it shows to the dialling service, if that speaks TLS with it.
     pub tls: Option<Spanned<Certificate>>,
-    /// The API of a Toxiproxy that runs elsewhere and has a proxy that listens there.
-    pub via: Option<Spanned<SocketAddr>>,
+    /// The API of a Toxiproxy that runs elsewhere and has a proxy that listens there: host and port.
+    pub via: Option<Spanned<String>>,
 }
 
 /// The certificate of a link.

@@ -6,6 +6,7 @@ mod browser;
 #[cfg(target_os = "linux")]
 mod disk;
 mod dns;
+mod elsewhere;
 mod endings;
 #[cfg(target_os = "linux")]
 mod exec;

@@ -7,7 +7,7 @@ use crate::{
     analysis::{Analysis, State, SubjectResult, analyse},
     event::ExitCause,
     measure::Outcome,
-    plan::{LinkPlan, ServiceId},
+    plan::{LinkPlan, PlacePlan, ServiceId},
     scenario::model::{Effect, TcpEffect, TcpStream},
     units::{Rate, Ratio},
 };
@@ -437,4 +437,31 @@ fn the_noise_of_thin_traffic_is_no_incident() {
     for feature in analysis.services["portal"].features.values() {
         assert!(feature.incidents.is_empty());
     }
+}
+
+#[test]
+fn what_a_toxiproxy_elsewhere_did_not_count_is_not_known() {
+    let hits = |via: Option<&str>, met| {
+        let mut script = Script::calm();
+        let plan = script.plan();
+        plan.links.push(LinkPlan {
+            name: "portal -> sms".into(),
+            visitors: false,
+            to: ServiceId(0),
+            http: false,
+            listen: ([127, 0, 0, 1], 1).into(),
+            upstream: ([127, 0, 0, 1], 80).into(),
+            via: via.map(str::to_owned),
+        });
+        let mut fault = plan.faults[0].clone();
+        fault.place = PlacePlan::Link {
+            link: plan.links.len() - 1,
+            feature: None,
+        };
+        let script = script.fault(fault, 80, 90, met);
+        analyse(&script.record).faults[1].hits
+    };
+    assert_eq!(hits(None, 0), Some(0));
+    assert_eq!(hits(Some("127.0.0.1:8474"), 0), None);
+    assert_eq!(hits(Some("127.0.0.1:8474"), 7), Some(7));
 }

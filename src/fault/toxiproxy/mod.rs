@@ -34,7 +34,7 @@ mod tests;
 
 pub use config::{ConfigError, read_config};
 pub use gate::{Exposed, Gate};
-pub(super) use remote::{RemoteInjector, RemoteLink, Undoing};
+pub(super) use remote::{RemoteInjector, RemoteLink, Undoing, find_api};
 pub use remote::{RemoteJournal, RemoteUndo};
 pub use server::{Server, Settings};
 

@@ -286,7 +286,7 @@ pub(super) fn faults(analysis: &Analysis) -> Table {
             instant(Some(f.planned_s)),
             instant(f.injected_s),
             instant(f.removed_s),
-            count(f.hits),
+            f.hits.map_or_else(|| "not known".into(), count),
             f.failures.map_or_else(|| NOTHING.into(), count),
             f.failures_injected.map_or_else(|| NOTHING.into(), count),
         ]

@@ -219,12 +219,15 @@ impl Page {
             }
             let conditions = fault.conditions();
             self.entry(&format!(
-                "{} at {}: {}; {when}{conditions}; {} {}{}{}",
+                "{} at {}: {}; {when}{conditions}; {}{}{}",
                 fault.name,
                 fault.at,
                 fault.effect,
-                count(fault.hits),
-                if fault.hits == 1 { "hit" } else { "hits" },
+                match fault.hits {
+                    None => "hits not known".to_owned(),
+                    Some(1) => "1 hit".to_owned(),
+                    Some(hits) => format!("{} hits", count(hits)),
+                },
                 match fault.detail.as_str() {
                     "" => String::new(),
                     detail => format!("; {detail}"),

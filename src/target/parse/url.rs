@@ -131,11 +131,8 @@ pub(super) fn socket(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Sp
     }
 }
 
-/// `toxiproxy http://127.0.0.1:8474`: where the API of a Toxiproxy listens.
-pub(super) fn toxiproxy(
-    node: &Spanned<Node>,
-    mistakes: &mut Mistakes,
-) -> Option<Spanned<SocketAddr>> {
+/// `toxiproxy http://127.0.0.1:8474`: where the API of a Toxiproxy listens, as host and port.
+pub(super) fn toxiproxy(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Spanned<String>> {
     const EXAMPLE: &str = "`toxiproxy http://127.0.0.1:8474`";
     let text = mistakes.text(node, EXAMPLE)?;
     let place = text.part(0..text.value.len());
@@ -143,18 +140,28 @@ pub(super) fn toxiproxy(
     let authority = url.and_then(|url| url.strip_prefix("http://"));
     let authority = authority.map(|rest| rest.strip_suffix('/').unwrap_or(rest));
     let authority = authority.map(|name| name.replacen("localhost:", "127.0.0.1:", 1));
-    let addr = authority.and_then(|authority| authority.parse::<SocketAddr>().ok());
-    if let Some(addr) = addr.filter(|addr| addr.port() != 0) {
-        return Some(Spanned::new(addr, place));
+    if let Some(authority) = authority.filter(|authority| is_host_and_port(authority)) {
+        return Some(Spanned::new(authority.to_ascii_lowercase(), place));
     }
     mistakes
         .error(
             place,
             format!("`{}` is no way through a Toxiproxy", text.value),
-            "not an address",
+            "not a host and a port",
         )
-        .hint = Some(format!("say {EXAMPLE}: an address and a port, not a name"));
+        .hint = Some(format!("say {EXAMPLE}: an address or a name, and a port"));
     None
+}
+
+/// Whether it is an address or a name, and a port that is not 0.
+fn is_host_and_port(authority: &str) -> bool {
+    if let Ok(addr) = authority.parse::<SocketAddr>() {
+        return addr.port() != 0;
+    }
+    let Some((host, port)) = authority.rsplit_once(':') else {
+        return false;
+    };
+    is_domain(host) && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
 #[cfg(test)]

@@ -32,9 +32,14 @@ impl RemoteLink {
     /// When the API or the proxy lies outside the guard.
     pub(in crate::fault) fn new(
         plan: &LinkPlan,
-        api: SocketAddr,
+        api: &str,
         guard: &Guard,
     ) -> Result<Self, BindError> {
+        let api: SocketAddr = api.parse().map_err(|_| BindError::NotFound {
+            link: plan.name.clone(),
+            host: api.to_owned(),
+            detail: "its name was not looked up".to_owned(),
+        })?;
         let forbidden = |source: Blocked| BindError::Forbidden {
             link: plan.name.clone(),
             source,

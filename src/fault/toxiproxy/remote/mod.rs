@@ -11,6 +11,7 @@ mod crate_writer;
 mod injector;
 mod lease;
 mod link;
+mod lookup;
 mod orders;
 mod writer;
 
@@ -19,6 +20,7 @@ mod tests;
 
 pub(in crate::fault) use injector::{RemoteInjector, Undoing};
 pub(in crate::fault) use link::RemoteLink;
+pub(in crate::fault) use lookup::find_api;
 
 /// Requests that undo a fault in a Toxiproxy, in order; each is done when it is answered with 2xx,
 /// or with 404, since what is gone is undone.

@@ -121,7 +121,7 @@ impl RemoteJournal for Kept {
 fn via(listen: SocketAddr, api: SocketAddr, faults: Vec<FaultPlan>) -> (Planes, Arc<Kept>) {
     let link = LinkPlan {
         listen,
-        via: Some(api),
+        via: Some(api.to_string()),
         ..link(listen, false)
     };
     let plan = plan(vec![link], Vec::new(), faults);
@@ -236,7 +236,7 @@ async fn what_cannot_be_done_is_said() {
         stream: Direction::Upstream,
     };
     let link = LinkPlan {
-        via: Some(there.api.addr),
+        via: Some(there.api.addr.to_string()),
         ..link(there.listen, false)
     };
     let plan = plan(vec![link], Vec::new(), vec![on_link("f", Effect::Tcp(odd))]);
