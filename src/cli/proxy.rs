@@ -7,7 +7,7 @@ use std::{
 };
 
 use brownout::{
-    fault::toxiproxy::{Exposed, Gate, Server, Settings, read_config},
+    fault::toxiproxy::{Exposed, Gate, Server, Settings, Times, read_config},
     guard::Guard,
     seed::Seed,
 };
@@ -138,6 +138,7 @@ async fn serve(args: Args) -> Result<(), Failure> {
         seed: Seed(args.seed),
         proxy_metrics: args.proxy_metrics,
         runtime_metrics: args.runtime_metrics,
+        times: Times::default(),
     });
     let server = server.await.map_err(|error| {
         let message = format!("cannot listen on {listen}: {error}");
@@ -156,9 +157,9 @@ async fn serve(args: Args) -> Result<(), Failure> {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         told.cancel();
     });
-    let served = server.serve(stop, talk::note).await;
+    server.serve(stop, talk::note).await;
     listening.abort();
-    served.map_err(started)
+    Ok(())
 }
 
 /// As in Toxiproxy, what is wrong with the file is said and the server starts nevertheless.

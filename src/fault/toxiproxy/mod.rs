@@ -14,6 +14,7 @@
 
 mod attributes;
 mod config;
+mod connections;
 mod error;
 mod gate;
 #[cfg(any(test, fuzzing))]
@@ -33,6 +34,7 @@ mod wire;
 mod tests;
 
 pub use config::{ConfigError, read_config};
+pub use connections::Times;
 pub use gate::{Exposed, Gate};
 pub(super) use remote::{RemoteInjector, RemoteLink, Undoing, find_api};
 pub use remote::{RemoteJournal, RemoteUndo};

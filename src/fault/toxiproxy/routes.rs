@@ -7,7 +7,7 @@ use std::sync::{
 
 use axum::{
     Router,
-    body::{Body, Bytes},
+    body::{Body, Bytes, to_bytes},
     extract::{Path, Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
@@ -15,10 +15,14 @@ use axum::{
     routing::{get, post, put},
 };
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, Notify};
+use tokio::{
+    sync::{Mutex, Notify},
+    time::timeout,
+};
 
 use super::{
     VERSION,
+    connections::Times,
     error::ApiError,
     gate::Gate,
     metrics,
@@ -38,7 +42,13 @@ pub(super) struct App {
     pub(super) asked: AtomicU64,
     pub(super) proxy_metrics: bool,
     pub(super) runtime_metrics: bool,
+    pub(super) times: Times,
 }
+
+/// Longer bodies are not read.
+const LONGEST_BODY: usize = 2 << 20;
+/// What Go says when its handler takes too long.
+const LATE: &str = "<html><head><title>Timeout</title></head><body><h1>Timeout</h1></body></html>";
 
 type Answer = Result<Response, ApiError>;
 type Shared = State<Arc<App>>;
@@ -78,7 +88,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
 async fn guard(State(app): Shared, request: Request, next: Next) -> Response {
     let mut response = match app.gate.refuses(request.headers()) {
         Some((status, why)) => plain(status, &format!("{why}\n")),
-        None => next.run(request).await,
+        None => within(app.times, request, next).await,
     };
     let number = app.asked.fetch_add(1, Relaxed);
     let id = format!("{:016x}{number:08x}", app.seed.indexed(number).0);
@@ -86,6 +96,33 @@ async fn guard(State(app): Shared, request: Request, next: Next) -> Response {
         response.headers_mut().insert("x-toxiproxy-request-id", id);
     }
     response
+}
+
+/// Answers in time.
+async fn within(times: Times, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let read = timeout(times.read, to_bytes(body, LONGEST_BODY)).await;
+    let body = match read {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long\n"),
+        Err(_) => {
+            let mut late = ApiError::BadBody("i/o timeout".to_owned()).into_response();
+            let close = HeaderValue::from_static("close");
+            late.headers_mut().insert(header::CONNECTION, close);
+            return late;
+        }
+    };
+    let request = Request::from_parts(parts, Body::from(body));
+    // as in Go, what was begun is finished, whoever still waits for it
+    let answering = tokio::spawn(next.run(request));
+    match timeout(times.answer, answering).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => plain(StatusCode::INTERNAL_SERVER_ERROR, "it failed\n"),
+        Err(_) => {
+            let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+            (StatusCode::SERVICE_UNAVAILABLE, headers, LATE).into_response()
+        }
+    }
 }
 
 impl axum::response::IntoResponse for ApiError {

@@ -1,7 +1,6 @@
 //! The server: binds, loads, serves until it is told to stop, and leaves nothing open.
 
 use std::{
-    future::IntoFuture as _,
     io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicU64},
@@ -17,6 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    connections::{self, Times},
     error::ApiError,
     gate::Gate,
     metrics::Counters,
@@ -45,6 +45,8 @@ pub struct Settings {
     pub proxy_metrics: bool,
     /// Whether `/metrics` tells about this process.
     pub runtime_metrics: bool,
+    /// How long things may take at its API.
+    pub times: Times,
 }
 
 /// A server that listens.
@@ -52,7 +54,7 @@ pub struct Settings {
 pub struct Server {
     listener: TcpListener,
     addr: SocketAddr,
-    app: Arc<App>,
+    pub(super) app: Arc<App>,
 }
 
 impl Server {
@@ -78,6 +80,7 @@ impl Server {
                 asked: AtomicU64::new(0),
                 proxy_metrics: settings.proxy_metrics,
                 runtime_metrics: settings.runtime_metrics,
+                times: settings.times,
             }),
         })
     }
@@ -110,26 +113,20 @@ impl Server {
 
     /// Serves until told to stop; then closes every listener and connection. `say` is told when a
     /// lease was not renewed.
-    ///
-    /// # Errors
-    /// When serving fails; a request never makes it.
-    pub async fn serve(self, stop: CancellationToken, say: impl Fn(&str)) -> io::Result<()> {
+    pub async fn serve(self, stop: CancellationToken, say: impl Fn(&str)) {
         let app = self.app;
-        let finish = stop.clone();
-        let serving = axum::serve(self.listener, router(Arc::clone(&app)))
-            .with_graceful_shutdown(async move { finish.cancelled().await })
-            .into_future();
+        let router = router(Arc::clone(&app));
+        let serving = connections::serve(self.listener, router, app.times, stop.clone());
         let overdue = async {
             stop.cancelled().await;
             tokio::time::sleep(FINISH_WITHIN).await;
         };
-        let served = tokio::select! {
-            served = serving => served,
-            () = overdue => Ok(()),
-            () = expire(&app, say) => Ok(()),
-        };
+        tokio::select! {
+            () = serving => {}
+            () = overdue => {}
+            () = expire(&app, say) => {}
+        }
         app.registry.lock().await.shut_down().await;
-        served
     }
 }
 

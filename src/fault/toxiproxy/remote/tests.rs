@@ -19,7 +19,7 @@ use crate::{
     fault::{
         FaultError, Planes,
         fixtures::{any_port, link, nowhere, on_link, parrot, plan, sharing},
-        toxiproxy::{Gate, Server, Settings},
+        toxiproxy::{Gate, Server, Settings, Times},
     },
     guard::Guard,
     plan::{FaultPlan, LinkPlan},
@@ -61,6 +61,7 @@ async fn elsewhere() -> Elsewhere {
         seed: Seed(7),
         proxy_metrics: false,
         runtime_metrics: false,
+        times: Times::default(),
     };
     let server = Server::bind(settings).await.expect("it binds");
     let api = Api::new(server.addr(), Guard::loopback());
