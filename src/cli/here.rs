@@ -35,7 +35,7 @@ fn disk_warning(target: &Target) -> Option<Diagnostic> {
         message: format!("this machine refuses what `disk` needs: {why}"),
         source: target.source.clone(),
         labels: vec![(service.place, "a run will end at once".to_owned())],
-        hint: Some("run as root, or leave `disk` out".to_owned()),
+        hint: Some("run as root, give it less, or leave `disk` out".to_owned()),
     })
 }
 

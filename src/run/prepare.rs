@@ -207,7 +207,8 @@ pub fn own_resolver(executable: &Path) -> Result<(), String> {
 }
 
 /// What would help where a process cannot have a disk of its own.
-const WITHOUT_DISK: &str = "run as root, or take `disk` out of the target's `launch:`";
+const WITHOUT_DISK: &str =
+    "run as root, give it less, or take `disk` out of the target's `launch:`";
 
 /// Checks that processes can have disks of their own, if any shall, and that these fit into memory.
 pub(super) fn check_disks(plan: &Plan, options: &Options) -> Result<(), RunError> {
