@@ -9,6 +9,7 @@
 // leaves: they import nothing of ours
 pub mod diagnostic;
 pub mod document;
+mod fine_timer;
 pub mod guard;
 pub mod marks;
 pub mod seed;

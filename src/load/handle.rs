@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use super::{
     arrivals::{Replayed, Schedule},
     brakes::Brakes,
-    fine_timer::sharpen,
     goose::Attack,
     limits::{self, DRAIN_WAIT},
     pacer::Pacer,
@@ -26,6 +25,7 @@ use super::{
 };
 use crate::{
     client::{ClientSetup, Connections, MemberSetup, Network, PooledClient},
+    fine_timer::sharpen,
     measure::{BinDelta, Latencies, Recorder},
     plan::Plan,
     time::{Clock, Offset},

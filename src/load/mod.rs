@@ -13,7 +13,6 @@ mod brakes;
 mod breaker;
 mod budget;
 mod data;
-mod fine_timer;
 mod goose;
 mod handle;
 mod journey;

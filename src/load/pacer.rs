@@ -18,8 +18,10 @@ use std::{io, time::Duration};
 
 use tokio::task::{spawn_local, yield_now};
 
-use super::fine_timer::{self, FineTimer};
-use crate::time::{Clock, Offset};
+use crate::{
+    fine_timer::{self, FineTimer},
+    time::{Clock, Offset},
+};
 
 /// So many arrivals are worth a wake-up.
 const PER_WAKE: u32 = 8;

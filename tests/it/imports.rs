@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("seed", &["units"]),
     ("time", &["units"]),
+    ("fine_timer", &[]),
     ("guard", &[]),
     ("marks", &["seed"]),
     ("diagnostic", &[]),
@@ -63,7 +64,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "load",
         &[
-            "client", "measure", "plan", "scenario", "seed", "time", "units",
+            "client",
+            "fine_timer",
+            "measure",
+            "plan",
+            "scenario",
+            "seed",
+            "time",
+            "units",
         ],
     ),
     (
@@ -75,7 +83,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "fault",
         &[
-            "guard", "marks", "plan", "scenario", "seed", "time", "tls", "units",
+            "fine_timer",
+            "guard",
+            "marks",
+            "plan",
+            "scenario",
+            "seed",
+            "time",
+            "tls",
+            "units",
         ],
     ),
     ("guardian", &["time", "units"]),

@@ -2,12 +2,12 @@
 //! one, tokio's own elsewhere.
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{FineTimer, sharpen};
+pub(crate) use linux::{FineTimer, sharpen};
 #[cfg(not(target_os = "linux"))]
-pub(super) use portable::{FineTimer, sharpen};
+pub(crate) use portable::{FineTimer, sharpen};
 
 /// Lets the thread sleep, and everything on it with it.
-pub(super) fn block(span: std::time::Duration) {
+pub(crate) fn block(span: std::time::Duration) {
     std::thread::sleep(span);
 }
 
@@ -27,13 +27,13 @@ mod linux {
 
     /// Has the kernel wake this thread in time, not up to 50 us later to spare a wake-up: prctl(2),
     /// `PR_SET_TIMERSLACK`. What it refuses costs a little precision.
-    pub(in crate::load) fn sharpen() {
+    pub(crate) fn sharpen() {
         let _ = set_current_timer_slack(NonZeroU64::new(1));
     }
 
     /// A timer of the runtime that it was made on.
     #[derive(Debug)]
-    pub(in crate::load) struct FineTimer(AsyncFd<OwnedFd>);
+    pub(crate) struct FineTimer(AsyncFd<OwnedFd>);
 
     #[expect(
         deprecated,
@@ -46,7 +46,7 @@ mod linux {
     impl FineTimer {
         /// # Errors
         /// When the process has no descriptor left.
-        pub(in crate::load) fn new() -> io::Result<Self> {
+        pub(crate) fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             Ok(Self(register(timerfd_create(
                 TimerfdClockId::Monotonic,
@@ -55,7 +55,7 @@ mod linux {
         }
 
         /// Waits so long: timerfd_create(2), exact but for the time that waking up takes.
-        pub(in crate::load) async fn sleep(&mut self, span: Duration) {
+        pub(crate) async fn sleep(&mut self, span: Duration) {
             let until = Instant::now() + span;
             loop {
                 let left = until.saturating_duration_since(Instant::now());
@@ -93,21 +93,21 @@ mod portable {
     use std::{io, time::Duration};
 
     /// Nothing is known here that would help.
-    pub(in crate::load) const fn sharpen() {}
+    pub(crate) const fn sharpen() {}
 
     /// A timer of the runtime that it was made on.
     #[derive(Debug)]
-    pub(in crate::load) struct FineTimer;
+    pub(crate) struct FineTimer;
 
     impl FineTimer {
         /// # Errors
         /// None.
-        pub(in crate::load) const fn new() -> io::Result<Self> {
+        pub(crate) const fn new() -> io::Result<Self> {
             Ok(Self)
         }
 
         /// Waits so long, rounded up to whole milliseconds by tokio.
-        pub(in crate::load) async fn sleep(&mut self, span: Duration) {
+        pub(crate) async fn sleep(&mut self, span: Duration) {
             tokio::time::sleep(span).await;
         }
     }
