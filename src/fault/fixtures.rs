@@ -224,6 +224,14 @@ pub(crate) async fn read_out(stream: &mut TcpStream) -> std::io::Result<Vec<u8>>
     Ok(all)
 }
 
+/// How a connection fails that is accepted and reset: its caller may see it at once, or when it reads.
+pub(crate) async fn lost(addr: SocketAddr) -> std::io::Error {
+    match TcpStream::connect(addr).await {
+        Ok(mut stream) => read_out(&mut stream).await.expect_err("no answer"),
+        Err(error) => error,
+    }
+}
+
 /// Waits until something holds.
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + PATIENCE;

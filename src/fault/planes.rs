@@ -16,7 +16,7 @@ use super::{
     exec::{Commands, ExecInjector},
     http::{HttpInjector, TlsInjector},
     process::{ProcessInjector, Processes},
-    tcp::{Link, TcpInjector},
+    tcp::{Lanes, Link, TcpInjector},
     toxiproxy::{RemoteInjector, RemoteJournal, RemoteLink, Undoing, find_api},
 };
 use crate::{
@@ -37,6 +37,8 @@ pub struct Planes {
     marks: Arc<Marks>,
     authority: Option<Arc<Authority>>,
     links: Vec<Way>,
+    /// Where the connections of TCP links are served.
+    _lanes: Lanes,
     dns: Option<Arc<DnsServer>>,
     processes: Arc<Processes>,
     commands: Arc<Commands>,
@@ -88,8 +90,9 @@ impl Planes {
     }
 
     /// Binds every link, and the DNS server if a zone or a fault needs it, and begins to serve.
-    /// No fault is in force yet. The tokio runtime that this is called in runs it all: it should
-    /// have several threads, or links and dispatcher wait for each other.
+    /// No fault is in force yet. The tokio runtime that this is called in runs it all but TCP links, which
+    /// have threads of their own: it should have several threads, or links and dispatcher wait for
+    /// each other.
     ///
     /// # Errors
     /// When an address is taken, or a fault cannot be carried out where it is placed.
@@ -100,6 +103,7 @@ impl Planes {
         let marks = Arc::new(Marks::default());
         let mut visitors = vec![None; plan.services.len()];
         let authority = authority(&plan)?;
+        let lanes = Lanes::default();
         let mut links = Vec::with_capacity(plan.links.len());
         for link_plan in &plan.links {
             if let Some(api) = &link_plan.via {
@@ -113,6 +117,7 @@ impl Planes {
                 authority.as_ref(),
                 &plan.guard,
                 &marks,
+                &lanes,
             )?;
             if link_plan.visitors
                 && let Some(slot) = visitors.get_mut(usize::from(link_plan.to.0))
@@ -139,6 +144,7 @@ impl Planes {
             marks,
             authority,
             links,
+            _lanes: lanes,
             dns,
             processes: Arc::default(),
             commands: Arc::default(),
@@ -535,7 +541,11 @@ mod tests {
         assert!(planes.remove(0).await.expect("nothing to do").verified);
 
         let addr = planes.links()[0];
-        let refuses = async || tokio::net::TcpStream::connect(addr).await.is_err();
+        // who is accepted may see at once that the upstream refuses: that is a reset
+        let refuses = async || {
+            let dialled = tokio::net::TcpStream::connect(addr).await;
+            dialled.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+        };
         planes.inject(0, Ratio::ZERO).await.expect("injected");
         assert!(!refuses().await, "none of it is in force yet");
         planes.level(0, Ratio::ONE).await.expect("levelled");

@@ -199,6 +199,11 @@ impl Chain {
         self.stages.iter().any(|stage| stage.toxic.loses())
     }
 
+    /// Whether it has no toxic and holds nothing, so that bytes need not go through it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.stages.is_empty() && self.out.is_empty()
+    }
+
     /// Bytes that are in it.
     #[cfg(test)]
     pub(super) const fn held(&self) -> usize {

@@ -1,9 +1,11 @@
 //! A listener that can be closed and opened again on the same port.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::TcpListener;
 
 /// Connections that wait to be accepted; floods come in bursts.
 const BACKLOG: i32 = 4096;
@@ -48,7 +50,8 @@ impl Door {
         self.addr
     }
 
-    /// Listens (again). Dropping the listener closes the door: who dials is refused.
+    /// Listens (again), without waiting. Dropping the listener and its copies closes the door: who dials is
+    /// refused.
     ///
     /// # Errors
     /// What the system says.
@@ -66,9 +69,12 @@ fn bound(addr: SocketAddr) -> io::Result<Socket> {
 
 fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = bound(addr)?;
+    // without it a small answer could wait 40 ms for a delayed acknowledgement; who sets it here need
+    // not set it for each connection, on Linux
+    socket.set_tcp_nodelay(true)?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }
 
 /// Dials `addr` from a port that is told beforehand, so that the listener can know who calls.

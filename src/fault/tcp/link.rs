@@ -1,12 +1,18 @@
 //! A link: a listener, its connections, and what is posted for them.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     door::{Door, knock},
+    lanes::Lanes,
     posting::Posting,
     serve::{Core, accept},
     traffic::Traffic,
@@ -42,6 +48,8 @@ pub(in crate::fault) enum Verdict {
 pub(in crate::fault) struct Link {
     door: Door,
     core: Arc<Core>,
+    /// Where its connections are served.
+    runtimes: Vec<Handle>,
     gate: tokio::sync::Mutex<Gate>,
 }
 
@@ -57,33 +65,39 @@ enum Gate {
 #[derive(Debug)]
 struct Session {
     stop: CancellationToken,
-    accepting: JoinHandle<()>,
+    accepting: Vec<JoinHandle<()>>,
     connections: TaskTracker,
 }
 
 impl Session {
-    fn start(core: &Arc<Core>, listener: TcpListener) -> Self {
-        let stop = CancellationToken::new();
-        let connections = TaskTracker::new();
-        let accepting = tokio::spawn(accept(
-            Arc::clone(core),
-            listener,
-            connections.clone(),
-            stop.clone(),
-        ));
-        Self {
-            stop,
-            accepting,
-            connections,
+    /// Accepts in each of those runtimes, and serves in the same one.
+    fn start(core: &Arc<Core>, listener: &TcpListener, runtimes: &[Handle]) -> io::Result<Self> {
+        let mut session = Self {
+            stop: CancellationToken::new(),
+            accepting: Vec::with_capacity(runtimes.len()),
+            connections: TaskTracker::new(),
+        };
+        for runtime in runtimes {
+            let _inside = runtime.enter();
+            let accepting = accept(
+                Arc::clone(core),
+                tokio::net::TcpListener::from_std(listener.try_clone()?)?,
+                session.connections.clone(),
+                session.stop.clone(),
+            );
+            session.accepting.push(runtime.spawn(accepting));
         }
+        Ok(session)
     }
 
     /// Closes the listener and every connection; how many there were.
     async fn end(mut self) -> usize {
-        self.stop.cancel();
         let count = self.connections.len();
-        // it only fails when it panicked: then the listener is gone too
-        let _ = (&mut self.accepting).await;
+        self.stop.cancel();
+        for accepting in std::mem::take(&mut self.accepting) {
+            // it only fails when it panicked: then the listener is gone too
+            let _ = accepting.await;
+        }
         self.connections.close();
         self.connections.wait().await;
         count
@@ -128,6 +142,7 @@ impl Link {
         authority: Option<&Arc<Authority>>,
         guard: &Guard,
         marks: &Arc<Marks>,
+        lanes: &Lanes,
     ) -> Result<Self, BindError> {
         guard
             .check(plan.upstream)
@@ -135,11 +150,12 @@ impl Link {
                 link: plan.name.clone(),
                 source,
             })?;
-        let (door, listener) = Door::bind(plan.listen).map_err(|source| BindError::Link {
+        let failed = |source| BindError::Link {
             link: plan.name.clone(),
             addr: plan.listen,
             source,
-        })?;
+        };
+        let (door, listener) = Door::bind(plan.listen).map_err(failed)?;
         let http = match plan.http {
             true => Some(proxy(plan, service, authority, guard, marks)?),
             false => None,
@@ -147,11 +163,10 @@ impl Link {
         let upstream = Upstream::At(plan.upstream);
         let traffic = Arc::default();
         let core = Core::new(plan.name.clone(), upstream, guard.clone(), http, traffic);
-        Ok(Self::open(door, listener, core))
+        Self::open(door, &listener, core, lanes).map_err(failed)
     }
 
-    /// A link of its own, without a plan; `traffic` gives the count for where it listens. Must be
-    /// called within a tokio runtime.
+    /// A link of its own, without a plan; `traffic` gives the count for where it listens.
     ///
     /// # Errors
     /// What the system says, above all that the address is in use.
@@ -160,22 +175,30 @@ impl Link {
         listen: SocketAddr,
         upstream: Upstream,
         guard: &Guard,
+        lanes: &Lanes,
         traffic: impl FnOnce(SocketAddr) -> Arc<Traffic>,
     ) -> io::Result<Self> {
         let (door, listener) = Door::bind(listen)?;
         let traffic = traffic(door.addr());
         let core = Core::new(name.to_owned(), upstream, guard.clone(), None, traffic);
-        Ok(Self::open(door, listener, core))
+        Self::open(door, &listener, core, lanes)
     }
 
-    fn open(door: Door, listener: TcpListener, core: Core) -> Self {
+    fn open(door: Door, listener: &TcpListener, core: Core, lanes: &Lanes) -> io::Result<Self> {
         let core = Arc::new(core);
-        let session = Session::start(&core, listener);
-        Self {
+        // the HTTP proxy shares its connections to the upstream, and so wants a runtime that does
+        let runtimes = if core.http.is_some() {
+            vec![Handle::current()]
+        } else {
+            lanes.handles()?
+        };
+        let session = Session::start(&core, listener, &runtimes)?;
+        Ok(Self {
             door,
             core,
+            runtimes,
             gate: tokio::sync::Mutex::new(Gate::Open(session)),
-        }
+        })
     }
 
     /// Its name.
@@ -253,7 +276,8 @@ impl Link {
             (Gate::ShutDown, _) | (Gate::Open(_), None) | (Gate::Closed, Some(_)) => {}
             (Gate::Closed, None) => {
                 let listener = self.door.open()?;
-                *gate = Gate::Open(Session::start(&self.core, listener));
+                let session = Session::start(&self.core, &listener, &self.runtimes)?;
+                *gate = Gate::Open(session);
             }
             (Gate::Open(_), Some(dose)) => {
                 if let Gate::Open(session) = std::mem::replace(&mut *gate, Gate::Closed) {

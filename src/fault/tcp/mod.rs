@@ -7,17 +7,24 @@
 //!            └───────────── Chain (down) ───────────┘
 //! ```
 //!
-//! A [`Link`] listens ([`door`]), numbers its connections ([`serve`]), and relays each ([`relay`])
-//! through two [`chain`]s of [`toxics`], pure machines that say what happens to a chunk and when.
+//! A [`Link`] listens ([`door`]), numbers its connections ([`serve`]), and relays each ([`relay`]):
+//! while nothing acts on it from socket to socket ([`plain`]), else through two [`chain`]s of [`toxics`],
+//! pure machines that say what happens to a chunk and when. It has a thread for life ([`lanes`]).
 //! Semantics are Toxiproxy's (2.12), without its defects: half-close is kept, upstreams are dialled
 //! in parallel and with a timeout, shares are seeded.
 
+mod alarm;
+mod aside;
 mod chain;
 mod door;
 mod injector;
+mod lanes;
 mod link;
+mod pipe;
+mod plain;
 mod posting;
 mod relay;
+mod scratch;
 mod serve;
 mod toxics;
 mod traffic;
@@ -28,6 +35,7 @@ mod upstream;
 mod tests;
 
 pub(super) use injector::{TcpInjector, look};
+pub(super) use lanes::Lanes;
 pub(super) use link::Link;
 use link::Verdict;
 pub(super) use posting::{Posting, toxic_of};

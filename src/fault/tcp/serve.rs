@@ -3,7 +3,9 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
+    future::poll_fn,
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -12,15 +14,17 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     sync::oneshot,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    aside::Aside,
     posting::Posting,
-    relay::{Fate, Place, relay},
+    relay::{Fate, Place, relay, relay_sockets},
+    scratch,
     toxics::End,
     traffic::Traffic,
     upstream::Upstream,
@@ -123,8 +127,10 @@ pub(super) async fn accept(
         let core = Arc::clone(&core);
         let stop = stop.clone();
         connections.spawn(async move {
+            let stopped = pin!(stop.cancelled());
             tokio::select! {
-                () = stop.cancelled() => {}
+                biased;
+                () = Aside::new(stopped) => {}
                 () = serve(&core, client, from, number) => {}
             }
         });
@@ -137,8 +143,9 @@ async fn part(client: &mut TcpStream, upstream: &mut TcpStream) {
     let close = async |stream: &mut TcpStream| {
         // one that is gone already needs no farewell
         let _ = stream.shutdown().await;
-        let mut waste = [0; 4096];
-        while stream.read(&mut waste).await.is_ok_and(|n| n > 0) {}
+        let mut waste =
+            async || poll_fn(|cx| scratch::poll_read(cx, stream, |_, bytes| bytes.len())).await;
+        while waste().await.is_ok_and(|n| n > 0) {}
     };
     let both = async { tokio::join!(close(client), close(upstream)) };
     let _ = tokio::time::timeout(PART_WITHIN, both).await;
@@ -147,8 +154,10 @@ async fn part(client: &mut TcpStream, upstream: &mut TcpStream) {
 /// Serves one connection until it ends, and passes on how it ended: what the upstream does to us
 /// (refuse, reset, close) the client sees as reset or close, never as an answer of our making.
 async fn serve(core: &Core, mut client: TcpStream, from: SocketAddr, number: u64) {
-    // without it a small answer could wait 40 ms for a delayed acknowledgement
-    let _ = client.set_nodelay(true);
+    // elsewhere it has it from the listener
+    if cfg!(not(target_os = "linux")) {
+        let _ = client.set_nodelay(true);
+    }
     let place = Place {
         board: &core.board,
         traffic: &core.traffic,
@@ -158,21 +167,13 @@ async fn serve(core: &Core, mut client: TcpStream, from: SocketAddr, number: u64
     let end = if core.is_down_for(number) {
         Err(End::Reset)
     } else if let Some(proxy) = &core.http {
-        let fate = Arc::new(Fate::default());
-        let (mut near, far) = tokio::io::duplex(DUPLEX);
-        let visit = async {
-            proxy.serve(far, from, &fate).await;
-            std::future::pending::<Infallible>().await
-        };
-        tokio::select! {
-            end = relay(&mut client, &mut near, place, &fate) => end,
-            never = visit => match never {},
-        }
+        // connections of other links need no room for it
+        Box::pin(visit(proxy, &mut client, from, place)).await
     } else {
         match core.upstream.dial(&core.guard).await {
             Err(_) => Err(End::Reset),
             Ok(mut upstream) => {
-                let end = relay(&mut client, &mut upstream, place, &Fate::default()).await;
+                let end = relay_sockets(&mut client, &mut upstream, place).await;
                 match end {
                     Err(End::Reset) => drop(upstream.set_zero_linger()),
                     Err(End::Close) => part(&mut client, &mut upstream).await,
@@ -184,5 +185,24 @@ async fn serve(core: &Core, mut client: TcpStream, from: SocketAddr, number: u64
     };
     if end == Err(End::Reset) {
         let _ = client.set_zero_linger();
+    }
+}
+
+/// Serves one connection by the HTTP proxy.
+async fn visit(
+    proxy: &Arc<Proxy>,
+    client: &mut TcpStream,
+    from: SocketAddr,
+    place: Place<'_>,
+) -> Result<(), End> {
+    let fate = Arc::new(Fate::default());
+    let (mut near, far) = tokio::io::duplex(DUPLEX);
+    let visit = async {
+        proxy.serve(far, from, &fate).await;
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        end = relay(client, &mut near, place, &fate) => end,
+        never = visit => match never {},
     }
 }

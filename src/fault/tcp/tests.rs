@@ -20,8 +20,8 @@ use crate::{
         board::Board,
         dose::Dose,
         fixtures::{
-            PATIENCE, any_port, eventually, link, nowhere, on_link, parrot, plan, planes, read_out,
-            sharing,
+            PATIENCE, any_port, eventually, link, lost, nowhere, on_link, parrot, plan, planes,
+            read_out, sharing,
         },
     },
     plan::FaultPlan,
@@ -133,8 +133,7 @@ async fn a_link_passes_bytes_and_keeps_half_close() {
 #[tokio::test]
 async fn an_upstream_that_refuses_shows_as_a_reset() {
     let (planes, addr) = planes(nowhere().await, false, Vec::new());
-    let mut stream = TcpStream::connect(addr).await.expect("the link accepts");
-    let error = read_out(&mut stream).await.expect_err("no answer");
+    let error = lost(addr).await;
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     planes.shutdown().await;
 }
@@ -225,8 +224,8 @@ async fn down_for_a_share_meets_exactly_that_share() {
     let share = Ratio::new(0.4).expect("a ratio");
     let mut met = 0;
     for number in 0..40 {
-        let mut stream = TcpStream::connect(addr).await.expect("it listens");
         let outcome = async {
+            let mut stream = TcpStream::connect(addr).await?;
             stream.write_all(b"x").await?;
             stream.read_exact(&mut [0]).await
         };

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::scenario::model::TcpStream as Direction;
 
-/// Bytes of one direction.
+/// Bytes of one direction; on cache lines of its own, since several threads count.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(in crate::fault) struct Flow {
     received: AtomicU64,
     sent: AtomicU64,

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use crate::guard::Guard;
 
 /// How long an upstream may take to accept.
-const DIAL_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const DIAL_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where a link leads.
 #[derive(Debug, Clone, PartialEq, Eq)]

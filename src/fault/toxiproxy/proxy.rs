@@ -14,7 +14,7 @@ use super::{
 use crate::{
     fault::{
         board::Board,
-        tcp::{Link, Upstream},
+        tcp::{Lanes, Link, Upstream},
     },
     guard::Guard,
     scenario::model::TcpStream as Direction,
@@ -27,6 +27,7 @@ pub(super) struct Ground {
     pub(super) guard: Guard,
     pub(super) seed: Seed,
     pub(super) counters: Counters,
+    pub(super) lanes: Lanes,
 }
 
 impl Ground {
@@ -87,7 +88,8 @@ impl Proxy {
             let listener = listener.to_string();
             ground.counters.of(&self.name, &listener, &self.upstream)
         };
-        let link = Link::alone(&self.name, addr, upstream, &ground.guard, counter);
+        let (guard, lanes) = (&ground.guard, &ground.lanes);
+        let link = Link::alone(&self.name, addr, upstream, guard, lanes, counter);
         let link = link.map_err(refused)?;
         self.listen = link.addr().to_string();
         for toxic in &self.toxics {

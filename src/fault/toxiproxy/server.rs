@@ -25,7 +25,7 @@ use super::{
     routes::{App, router},
     wire::Object,
 };
-use crate::{guard::Guard, seed::Seed};
+use crate::{fault::tcp::Lanes, guard::Guard, seed::Seed};
 
 /// How long requests under way may take when the server is told to stop.
 const FINISH_WITHIN: Duration = Duration::from_secs(1);
@@ -68,6 +68,7 @@ impl Server {
             guard: settings.guard,
             seed: settings.seed,
             counters: Counters::default(),
+            lanes: Lanes::default(),
         };
         Ok(Self {
             addr: listener.local_addr()?,

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Gate, Server, Settings, Times, routes::App};
 use crate::{
-    fault::fixtures::{PATIENCE, any_port, eventually, nowhere, parrot, read_out},
+    fault::fixtures::{PATIENCE, any_port, eventually, lost, nowhere, parrot, read_out},
     guard::Guard,
     seed::Seed,
 };
@@ -277,8 +277,7 @@ async fn an_update_moves_disables_and_enables() {
     assert_eq!(answer["toxics"][0]["name"], json!("latency_downstream"));
     assert!(read_out(&mut after).await.unwrap_or_default().is_empty());
     // an upstream that refuses is passed on as a reset
-    let mut lost = TcpStream::connect(listen).await.expect("it accepts");
-    let error = read_out(&mut lost).await.expect_err("reset");
+    let error = lost(listen).await;
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     api.end().await;
 }
