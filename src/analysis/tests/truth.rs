@@ -451,6 +451,7 @@ fn what_a_toxiproxy_elsewhere_did_not_count_is_not_known() {
             http: false,
             listen: ([127, 0, 0, 1], 1).into(),
             upstream: ([127, 0, 0, 1], 80).into(),
+            tls: None,
             via: via.map(str::to_owned),
         });
         let mut fault = plan.faults[0].clone();

@@ -17,7 +17,7 @@ use super::{
     toxic::Order,
     wire::Object,
 };
-use crate::{guard::Guard, seed::Seed};
+use crate::{fault::tcp::Lanes, guard::Guard, seed::Seed};
 
 /// More requests than that show nothing new.
 const MOST: usize = 64;
@@ -29,6 +29,7 @@ pub(crate) fn requests_are_answered(bytes: &[u8]) {
         guard: Guard::loopback(),
         seed: Seed(7),
         counters: Counters::default(),
+        lanes: Lanes::default(),
     });
     for line in bytes.split(|byte| *byte == b'\n').take(MOST) {
         let at = line.iter().position(|byte| *byte == b' ');
