@@ -51,7 +51,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("measure", &["plan", "time", "units"]),
     // `scenario` for the word for an edge of a fault
     ("event", &["measure", "scenario", "time"]),
-    ("event", &["measure", "time"]),
     // both ends of TLS: clients verify, links show and verify, and neither may import the other
     ("tls", &["plan", "scenario", "time"]),
     // what makes it happen; load, fault and probe never import each other

@@ -1,6 +1,6 @@
 //! Faults that come and go, on real planes: what is told, and in which order.
 
-use std::net::SocketAddr;
+use std::{io::ErrorKind, net::SocketAddr};
 
 use tokio::net::TcpStream;
 
@@ -73,8 +73,11 @@ fn short(told: impl IntoIterator<Item = Told>) -> Vec<String> {
     out
 }
 
+/// Whether nobody listens there. Who listens may still reset at once: nothing is behind the link.
 async fn refuses(addr: SocketAddr) -> bool {
-    TcpStream::connect(addr).await.is_err()
+    TcpStream::connect(addr)
+        .await
+        .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
 #[tokio::test]
