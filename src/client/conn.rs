@@ -1,9 +1,8 @@
 //! An open connection, whichever protocol it speaks.
 
-use tokio::time::Instant;
+use tokio::{net::TcpStream, time::Instant};
 
 use super::{
-    dial::Stream,
     exchange::{Answer, Call},
     http1, http2,
     network::Endpoint,
@@ -11,6 +10,7 @@ use super::{
 use crate::{
     measure::{Injected, Outcome},
     plan::Protocol,
+    tls::Stream,
 };
 
 /// A connection to a service. Dropping it closes it.
@@ -66,7 +66,10 @@ impl Limits {
 
 impl Conn {
     /// Speaks the endpoint's protocol over an open stream; nothing is asked yet.
-    pub(super) async fn over(stream: Stream, endpoint: &Endpoint) -> Result<Self, Outcome> {
+    pub(super) async fn over(
+        stream: Stream<TcpStream>,
+        endpoint: &Endpoint,
+    ) -> Result<Self, Outcome> {
         match endpoint.protocol {
             Protocol::Http1 => Ok(Self::Http1(http1::Conn::over(stream))),
             Protocol::Http2 { .. } => {

@@ -1,19 +1,8 @@
 //! From a service to an open stream.
 
-use std::{
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, time::Duration};
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    time::{Instant, timeout_at},
-};
-use tokio_rustls::client::TlsStream;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     conn::{Conn, Done, Limits, Sent},
@@ -23,14 +12,7 @@ use super::{
     network::Network,
     resolver::VirtualResolver,
 };
-use crate::{marks::handshake_from, measure::Outcome, plan::ServiceId};
-
-/// An open stream to a service.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
+use crate::{marks::handshake_from, measure::Outcome, plan::ServiceId, tls::Stream};
 
 /// Why nothing came of a request, with what people need to know beyond its class.
 #[derive(Debug)]
@@ -78,7 +60,7 @@ pub(super) async fn open(
             handshake: Some(error),
             injected: mark.is_some(),
         })?;
-        Ok(Conn::over(Stream::Tls(Box::new(tls)), endpoint).await?)
+        Ok(Conn::over(Stream::Tls(Box::new(tls.into())), endpoint).await?)
     };
     match timeout_at(deadline, work).await {
         Ok(opened) => opened,
@@ -121,73 +103,5 @@ pub(crate) async fn one_shot(
     match conn.exchange(endpoint, &call, limits, true).await {
         Sent::Unsent(outcome) => Err(outcome.into()),
         Sent::Done(Done { result, .. }) => Ok(Some(result?)),
-    }
-}
-
-impl Stream {
-    /// The protocol that TLS agreed on (ALPN, RFC 7301); on a plain stream none is spoken about.
-    pub(super) fn protocol(&self) -> Option<&[u8]> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Tls(stream) => Some(stream.get_ref().1.alpn_protocol().unwrap_or_default()),
-        }
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
     }
 }

@@ -9,11 +9,13 @@
 mod authority;
 mod pem;
 mod show;
+mod stream;
 mod trust;
 
 pub use self::{authority::Authority, pem::system_and};
 pub(crate) use self::{
     show::{Identity, Shown, shows},
+    stream::Stream,
     trust::{Trust, client, name},
 };
 

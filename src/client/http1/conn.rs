@@ -13,6 +13,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
     time::timeout_at,
 };
 
@@ -20,12 +21,12 @@ use super::{Constant, Decoder, Progress, Wanted, encode};
 use crate::{
     client::{
         conn::{Done, Limits, Sent},
-        dial::Stream,
         exchange::{Answer, Call},
         failure,
     },
     measure::{Injected, Outcome},
     scenario::model::Method,
+    tls::Stream,
 };
 
 /// How much is read at once.
@@ -48,7 +49,7 @@ struct Scratch {
 
 /// A connection that takes one request at a time. Dropping it closes it.
 #[derive(Debug)]
-pub(in crate::client) struct Conn<S = Stream> {
+pub(in crate::client) struct Conn<S = Stream<TcpStream>> {
     stream: S,
     open: bool,
     used: bool,

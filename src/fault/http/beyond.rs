@@ -6,12 +6,11 @@ use rustls::pki_types::ServerName;
 use tokio::{net::TcpStream, sync::OnceCell};
 use tokio_rustls::TlsConnector;
 
-use super::stream::Stream;
 use crate::{
     fault::tcp::dial,
     guard::Guard,
     plan::{Protocol, ServicePlan},
-    tls::{H2, HTTP_1_1, Trust, client, name},
+    tls::{H2, HTTP_1_1, Stream, Trust, client, name},
 };
 
 /// How long a handshake with the upstream may take.

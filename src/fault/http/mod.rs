@@ -36,7 +36,6 @@ mod pace;
 mod proxy;
 mod rules;
 mod shape;
-mod stream;
 mod streams;
 mod tasks;
 mod tunnel;

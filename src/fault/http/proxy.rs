@@ -31,7 +31,6 @@ use super::{
     interim,
     rules::{Change, Ending, Matcher, Rule, Seen, Step, meet, step},
     shape::{Shaped, shape},
-    stream::Stream,
     streams::Streams,
     tasks::Tasks,
     tunnel::{Exit, leaves},
@@ -40,6 +39,7 @@ use super::{
 use crate::{
     fault::{board::Board, tcp::Fate},
     marks::{Marks, Touch},
+    tls::Stream,
 };
 
 /// Says which request of our own clients this is.

@@ -11,9 +11,21 @@ use tokio_rustls::TlsStream;
 
 /// A stream over `S`.
 #[derive(Debug)]
-pub(super) enum Stream<S> {
+pub(crate) enum Stream<S> {
+    /// None is spoken.
     Plain(S),
+    /// The handshake is over. Boxed: what TLS keeps is large, and most streams have none.
     Tls(Box<TlsStream<S>>),
+}
+
+impl<S> Stream<S> {
+    /// The protocol that TLS agreed on (ALPN, RFC 7301); on a plain stream none is spoken about.
+    pub(crate) fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => Some(stream.get_ref().1.alpn_protocol().unwrap_or_default()),
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
