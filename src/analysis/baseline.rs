@@ -87,10 +87,10 @@ pub fn judge_baseline(
         )
     };
     let waive = plan.measure.baseline_optional && verdict != BaselineVerdict::Good;
-    let (verdict, detail) = if waive {
-        (BaselineVerdict::Waived, format!("waived: {detail}"))
+    let verdict = if waive {
+        BaselineVerdict::Waived
     } else {
-        (verdict, detail)
+        verdict
     };
     let result = BaselineResult {
         verdict: name(verdict).to_owned(),
