@@ -133,7 +133,9 @@ fn spoken(analysis: &Analysis) -> String {
     }
     for warning in &analysis.warnings {
         lines.push(format!("{}: {}", warning.kind, warning.message));
-        lines.push(format!("  hint: {}", warning.hint));
+        if !warning.hint.is_empty() {
+            lines.push(format!("  hint: {}", warning.hint));
+        }
     }
     lines.join("\n")
 }

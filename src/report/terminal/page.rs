@@ -260,6 +260,10 @@ impl Page {
         self.heading("Doubts and advice");
         for warning in &analysis.warnings {
             self.entry(&format!("{}: {}", warning.kind, warning.message));
+            // an advice of the plan says by itself what to do
+            if warning.hint.is_empty() {
+                continue;
+            }
             for line in self.fold(&warning.hint, "  hint: ") {
                 let line = self.ink.dim(&line);
                 self.lines.push(line);
