@@ -133,6 +133,8 @@ pub(crate) fn cuts(fault: &FaultPlan) -> bool {
             | TcpEffect::Reset { .. }
             | TcpEffect::LimitData { .. } => true,
             TcpEffect::Bandwidth { rate, .. } => rate.0 == 0,
+            // a flipped bit ends an exchange as often as not, and clients cannot tell whose it was
+            TcpEffect::Corrupt { share, .. } => share.get() >= 1.0 - COLLAPSED,
             TcpEffect::Latency { .. } | TcpEffect::SlowClose { .. } | TcpEffect::Slicer { .. } => {
                 false
             }

@@ -20,8 +20,8 @@ const HELD_MOST: usize = 8 << 20;
 const READY_MOST: usize = 64 << 10;
 
 /// Items flow through the stages in order of injection; each stage holds what is not yet due.
-/// What leaves the last one can be popped. Bytes are never reordered, and lost only where a toxic
-/// says so.
+/// What leaves the last one can be popped. Bytes are never reordered, and lost or
+/// changed only where a toxic says so.
 #[derive(Debug, Default)]
 pub(super) struct Chain {
     stages: Vec<Stage>,
@@ -254,11 +254,20 @@ impl Chain {
                     self.leave(index, Some(now), item, now)?;
                     return self.leave(index, Some(now), Item::Close, now);
                 }
+                (Decision::Flip(bit), Item::Data(bytes)) => {
+                    // a copy: others may hold what they share with it
+                    let mut flipped = bytes.to_vec();
+                    if let Some(byte) = flipped.get_mut(bit / 8) {
+                        *byte ^= 1 << (bit % 8);
+                    }
+                    *bytes = flipped.into();
+                    return self.leave(index, Some(now), item, now);
+                }
                 (
                     Decision::PassAt(at) | Decision::SplitAt(_, at),
                     Item::Data(_) | Item::Eof | Item::Close,
                 ) => return self.leave(index, Some(at), item, now),
-                (Decision::Cut(_), Item::Eof | Item::Close) => {
+                (Decision::Cut(_) | Decision::Flip(_), Item::Eof | Item::Close) => {
                     return self.leave(index, Some(now), item, now);
                 }
             }

@@ -60,6 +60,7 @@ pub(in crate::fault) fn toxic_of(effect: &TcpEffect) -> Option<(Kind, Option<Dir
             };
             (Kind::Slicer(cut), Some(stream))
         }
+        TcpEffect::Corrupt { share, stream } => (Kind::Corrupt { share }, Some(stream)),
         TcpEffect::LimitData { bytes, stream } => (Kind::LimitData { bytes }, Some(stream)),
     })
 }
@@ -116,10 +117,10 @@ impl Posting {
     }
 
     /// Whether the connection of that number is in its share, and its turn has come. The level scales the share, but
-    /// latency's amount.
+    /// latency's amount and how many chunks are corrupt.
     pub(super) fn holds(&self, number: u64) -> bool {
         let share = match self.action {
-            Action::Toxic(Kind::Latency { .. }, _) => self.dose.share(),
+            Action::Toxic(Kind::Latency { .. } | Kind::Corrupt { .. }, _) => self.dose.share(),
             Action::Toxic(..) | Action::Down => self.dose.current_share(),
         };
         let in_share = |number| self.dose.holds_nth(number, share);

@@ -308,6 +308,49 @@ async fn timeout_hangs_and_its_removal_closes() {
 }
 
 #[tokio::test]
+async fn the_same_seed_corrupts_the_same_chunks() {
+    let effect = TcpEffect::Corrupt {
+        share: Ratio::new(0.5).expect("a ratio"),
+        stream: Direction::Downstream,
+    };
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let faults = vec![tcp("noise", effect.clone())];
+        let (planes, addr) = planes(parrot().await, false, faults);
+        planes.inject(0, Ratio::ONE).await.expect("injected");
+        let mut stream = TcpStream::connect(addr).await.expect("it accepts");
+        // each is asked for when the one before it has come, so each is a chunk of its own
+        let mut ask = async || {
+            let mut buffer = [0; 4];
+            stream.write_all(b"ping").await.expect("written");
+            stream.read_exact(&mut buffer).await.expect("read");
+            u32::from_be_bytes(buffer) ^ u32::from_be_bytes(*b"ping")
+        };
+        let mut flipped = Vec::new();
+        for _ in 0..100 {
+            flipped.push(ask().await);
+        }
+        assert!(flipped.iter().all(|bits| bits.count_ones() <= 1));
+        let met = flipped.iter().filter(|bits| **bits != 0).count();
+        assert!((25..75).contains(&met), "{met} of 100");
+        planes.level(0, Ratio::ZERO).await.expect("levelled");
+        for _ in 0..20 {
+            assert_eq!(ask().await, 0, "none at a level of nothing");
+        }
+        planes.level(0, Ratio::ONE).await.expect("levelled");
+        let removal = planes.remove(0).await.expect("removed");
+        assert!(removal.verified, "{}", removal.detail);
+        for _ in 0..20 {
+            assert_eq!(ask().await, 0, "none when it is gone");
+        }
+        assert_eq!(planes.hits(0), 1);
+        planes.shutdown().await;
+        runs.push(flipped);
+    }
+    assert_eq!(runs[0], runs[1]);
+}
+
+#[tokio::test]
 async fn a_busy_port_and_a_forbidden_upstream_are_named() {
     let taken = std::net::TcpListener::bind(any_port()).expect("a port");
     let mut busy = link(nowhere().await, false);

@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use super::{error::ApiError, wire::Object};
 use crate::{
     fault::tcp::{Cut, Kind},
-    units::{ByteRate, ByteSize},
+    units::{ByteRate, ByteSize, Ratio},
 };
 
 /// A century in milliseconds: longer is surely a mistake, and shorter never overflows a clock.
 const LONGEST_MS: u64 = 3_200_000_000_000;
 const MOST_BYTES: u64 = 1_000_000_000_000_000;
+/// What a share of one is in the API, where attributes are whole numbers.
+const MILLION: u64 = 1_000_000;
 
 /// A toxic of that type without attributes; `None` for an unknown type.
 pub(super) const fn of_type(name: &str) -> Option<Kind> {
@@ -32,6 +34,7 @@ pub(super) const fn of_type(name: &str) -> Option<Kind> {
             delay: ZERO,
         }),
         b"limit_data" => Kind::LimitData { bytes: ByteSize(0) },
+        b"corrupt" => Kind::Corrupt { share: Ratio::ZERO },
         b"noop" => Kind::Noop,
         _ => return None,
     })
@@ -47,6 +50,7 @@ pub(super) const fn type_name(kind: &Kind) -> &'static str {
         Kind::ResetPeer { .. } => "reset_peer",
         Kind::Slicer(_) => "slicer",
         Kind::LimitData { .. } => "limit_data",
+        Kind::Corrupt { .. } => "corrupt",
         Kind::Noop => "noop",
     }
 }
@@ -100,6 +104,12 @@ pub(super) fn merge(kind: Kind, given: &Object) -> Result<Kind, ApiError> {
         Kind::LimitData { bytes } => Kind::LimitData {
             bytes: given.whole("bytes", MOST_BYTES)?.map_or(bytes, ByteSize),
         },
+        Kind::Corrupt { share } => Kind::Corrupt {
+            share: given
+                .whole("per_million", MILLION)?
+                .and_then(|chunks| Ratio::new(chunks as f64 / MILLION as f64))
+                .unwrap_or(share),
+        },
         Kind::Noop => Kind::Noop,
     })
 }
@@ -121,6 +131,9 @@ pub(super) fn to_json(kind: &Kind) -> Value {
             "delay": u64::try_from(cut.delay.as_micros()).unwrap_or(u64::MAX),
         }),
         Kind::LimitData { bytes } => json!({"bytes": bytes.0}),
+        Kind::Corrupt { share } => {
+            json!({"per_million": (share.get() * MILLION as f64).round() as u64})
+        }
         Kind::Noop => json!({}),
     }
 }
@@ -142,6 +155,7 @@ mod tests {
                 json!({"average_size": 64, "size_variation": 32, "delay": 10}),
             ),
             ("limit_data", json!({"bytes": 100})),
+            ("corrupt", json!({"per_million": 10_000})),
             ("noop", json!({})),
         ] {
             let kind = of_type(name).expect(name);
@@ -164,6 +178,8 @@ mod tests {
             ("latency", json!({"latency": "100"})),
             ("latency", json!({"latency": u64::MAX})),
             ("bandwidth", json!({"rate": -1})),
+            ("corrupt", json!({"per_million": 1_000_001})),
+            ("corrupt", json!({"per_million": 0.5})),
             ("slicer", json!({})),
             ("slicer", json!({"average_size": 0})),
         ] {

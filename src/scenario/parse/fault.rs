@@ -304,7 +304,7 @@ fn check_shape(fields: &Fields<'_>, effect: &Effect, mistakes: &mut Mistakes) {
     let (share, ramp, what) = match effect {
         Effect::Http(_) | Effect::Tls(_) => (true, true, ""),
         Effect::Dns(_) => (true, true, ""),
-        Effect::Tcp(TcpEffect::Latency { .. }) => (true, true, ""),
+        Effect::Tcp(TcpEffect::Latency { .. } | TcpEffect::Corrupt { .. }) => (true, true, ""),
         Effect::Tcp(
             TcpEffect::Bandwidth { .. }
             | TcpEffect::SlowClose { .. }

@@ -328,6 +328,7 @@ pub(super) const TCP: Table = Table {
         may("variation"),
         may("delay"),
         may("limit_data"),
+        may("corrupt"),
         may("reset"),
         may("stream"),
         may("every"),

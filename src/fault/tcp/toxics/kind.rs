@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::units::{ByteRate, ByteSize};
+use crate::units::{ByteRate, ByteSize, Ratio};
 
-/// A toxic and its attributes, with Toxiproxy's names. All times are real time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A toxic and its attributes, with Toxiproxy's names where it has them. All times are real time.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::fault) enum Kind {
     /// Each chunk is late by `latency` ± `jitter`.
     Latency {
@@ -40,6 +40,11 @@ pub(in crate::fault) enum Kind {
     LimitData {
         /// How much.
         bytes: ByteSize,
+    },
+    /// One bit is flipped in a share of the chunks.
+    Corrupt {
+        /// Of the chunks.
+        share: Ratio,
     },
     /// Nothing happens.
     Noop,

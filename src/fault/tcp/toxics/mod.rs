@@ -2,6 +2,7 @@
 //! when, and says what becomes of it. How to add one: CONTRIBUTING.md.
 
 mod bandwidth;
+mod corrupt;
 mod kind;
 mod latency;
 mod limit_data;
@@ -19,8 +20,8 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use self::{
-    bandwidth::Bandwidth, latency::Latency, limit_data::LimitData, reset::Reset, slicer::Slicer,
-    slow_close::SlowClose, timeout::Timeout,
+    bandwidth::Bandwidth, corrupt::Corrupt, latency::Latency, limit_data::LimitData, reset::Reset,
+    slicer::Slicer, slow_close::SlowClose, timeout::Timeout,
 };
 use crate::{scenario::model::TcpStream as Direction, seed::Stream, units::Ratio};
 
@@ -57,6 +58,9 @@ pub(super) enum Decision {
     Stall,
     /// Its first bytes go on, and behind them the connection is closed.
     Cut(usize),
+    /// It goes on at once with that bit flipped, the lowest of its first byte being 0. It has that
+    /// many bits.
+    Flip(usize),
     /// It is lost.
     Lose,
     /// The connection ends with it.
@@ -89,6 +93,8 @@ pub(super) enum Toxic {
     Slicer(Slicer),
     /// Closes after so much.
     LimitData(LimitData),
+    /// Flips bits.
+    Corrupt(Corrupt),
     /// Does nothing.
     Noop,
 }
@@ -111,6 +117,7 @@ impl Toxic {
             Kind::ResetPeer { after } => Self::Reset(Reset::new(after)),
             Kind::Slicer(cut) => Self::Slicer(Slicer::new(cut, random, now)),
             Kind::LimitData { bytes } => Self::LimitData(LimitData::new(bytes)),
+            Kind::Corrupt { share } => Self::Corrupt(Corrupt::new(share, random)),
             Kind::Noop => Self::Noop,
         }
     }
@@ -127,6 +134,7 @@ impl Toxic {
         match (&mut *self, kind) {
             (Self::Reset(toxic), Kind::ResetPeer { after }) => toxic.change(*after),
             (Self::LimitData(toxic), Kind::LimitData { bytes }) => toxic.change(*bytes),
+            (Self::Corrupt(toxic), Kind::Corrupt { share }) => toxic.change(*share),
             (
                 Self::Latency(_)
                 | Self::Bandwidth(_)
@@ -135,6 +143,7 @@ impl Toxic {
                 | Self::Reset(_)
                 | Self::Slicer(_)
                 | Self::LimitData(_)
+                | Self::Corrupt(_)
                 | Self::Noop,
                 kind,
             ) => *self = Self::new(kind, direction, random, now),
@@ -151,6 +160,7 @@ impl Toxic {
             Self::Reset(toxic) => toxic.take(now, item),
             Self::Slicer(toxic) => toxic.take(now, item),
             Self::LimitData(toxic) => toxic.take(now, item),
+            Self::Corrupt(toxic) => toxic.take(now, item, level),
             Self::Noop => Decision::PassAt(now),
         }
     }
@@ -165,6 +175,7 @@ impl Toxic {
             | Self::SlowClose(_)
             | Self::Slicer(_)
             | Self::LimitData(_)
+            | Self::Corrupt(_)
             | Self::Noop => None,
         }
     }
@@ -179,6 +190,7 @@ impl Toxic {
             | Self::SlowClose(_)
             | Self::Slicer(_)
             | Self::LimitData(_)
+            | Self::Corrupt(_)
             | Self::Noop => None,
         }
     }
@@ -193,6 +205,7 @@ impl Toxic {
             | Self::Bandwidth(_)
             | Self::SlowClose(_)
             | Self::Slicer(_)
+            | Self::Corrupt(_)
             | Self::Noop => false,
         }
     }
@@ -207,6 +220,7 @@ impl Toxic {
             | Self::SlowClose(_)
             | Self::Slicer(_)
             | Self::LimitData(_)
+            | Self::Corrupt(_)
             | Self::Noop => false,
         }
     }

@@ -48,6 +48,12 @@ const fn limit(bytes: u64) -> Kind {
     }
 }
 
+fn corrupt(share: f64) -> Kind {
+    Kind::Corrupt {
+        share: Ratio::new(share).expect("a ratio"),
+    }
+}
+
 const SLOW_CLOSE: Kind = Kind::SlowClose { delay: ms(500) };
 
 fn posting(name: &str, kind: Kind) -> Arc<Posting> {
@@ -251,6 +257,39 @@ async fn toxics_stand_in_order_of_creation() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_bit_of_a_chunk_is_flipped_and_a_change_goes_on_from_there() {
+    let start = Instant::now();
+    let (mut chain, postings) = chain_of(&[corrupt(1.0)], start);
+    let text = Bytes::from_static(b"a chunk");
+    let flipped = |chain: &mut Chain| {
+        chain
+            .push(Item::Data(text.clone()), start)
+            .expect("it lives");
+        let [Item::Data(got)] = &popped(chain)[..] else {
+            panic!("one chunk");
+        };
+        assert_eq!(got.len(), text.len());
+        differing_bits(got, &text).iter().sum::<u32>()
+    };
+    for _ in 0..100 {
+        assert_eq!(flipped(&mut chain), 1);
+    }
+    let none = changed(&postings[0], corrupt(0.0));
+    settle(&mut chain, &[none], start).expect("it lives");
+    assert_eq!(flipped(&mut chain), 0);
+    // what is shared with others stays as it is
+    assert_eq!(text, "a chunk");
+    chain.push(Item::Eof, start).expect("it lives");
+    assert_eq!(popped(&mut chain), [Item::Eof]);
+}
+
+/// How many bits of each byte differ.
+fn differing_bits(one: &[u8], other: &[u8]) -> Vec<u32> {
+    let pairs = one.iter().zip(other);
+    pairs.map(|(a, b)| (a ^ b).count_ones()).collect()
+}
+
+#[tokio::test(start_paused = true)]
 async fn noop_does_nothing() {
     let start = Instant::now();
     let (mut chain, _) = chain_of(&[Kind::Noop], start);
@@ -268,6 +307,7 @@ fn gentle() -> impl Strategy<Value = Kind> {
         (0u64..100).prop_map(|delay| Kind::SlowClose { delay: ms(delay) }),
         (0usize..10, 0usize..10, 0u64..5000).prop_map(|(a, v, d)| slicer(a, v, d)),
         Just(Kind::Noop),
+        Just(corrupt(0.0)),
     ]
 }
 
@@ -368,5 +408,31 @@ proptest! {
         let (_, got) = drain(&mut chain, start);
         let expected = usize::try_from(bytes).expect("small").min(sent.len());
         prop_assert_eq!(&got[..], &sent[..expected]);
+    }
+
+    /// Where chunks are corrupt only bits differ, at most one a byte, however its neighbours cut
+    /// and delay; and none where the share is nothing.
+    #[test]
+    fn corruption_keeps_length_and_order(
+        before in gentle(),
+        after in gentle(),
+        share in prop_oneof![Just(0.0), Just(1.0), 0.0..=1.0],
+        chunks in prop::collection::vec(1usize..400, 1..20),
+    ) {
+        let start = Instant::now();
+        let moving = |kind: Kind| if kind == bandwidth(0) { bandwidth(1) } else { kind };
+        let (mut chain, _) = chain_of(&[moving(before), corrupt(share), moving(after)], start);
+        let mut sent = Vec::new();
+        for (i, size) in chunks.iter().enumerate() {
+            sent.extend((0..*size).map(|j| (i * 31 + j) as u8));
+            chain.push(Item::Data(sent[sent.len() - size..].to_vec().into()), start).expect("it lives");
+        }
+        let (_, got) = drain(&mut chain, start);
+        prop_assert_eq!(got.len(), sent.len());
+        let bits = differing_bits(&got, &sent);
+        prop_assert!(bits.iter().all(|bits| *bits <= 1));
+        let flipped = bits.iter().sum::<u32>() as usize;
+        prop_assert!(share > 0.0 || flipped == 0);
+        prop_assert!(share < 1.0 || flipped >= chunks.len(), "{} of {}", flipped, chunks.len());
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What a fault is to a Toxiproxy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Orders {
     /// The proxy is disabled.
     Down,

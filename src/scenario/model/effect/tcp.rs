@@ -4,9 +4,10 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{ByteRate, ByteSize, Span};
+use crate::units::{ByteRate, ByteSize, Ratio, Span};
 
-/// What happens to TCP connections; the semantics are Toxiproxy's. All times are real time.
+/// What happens to TCP connections; the semantics are Toxiproxy's where it has
+/// them. All times are real time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TcpEffect {
@@ -59,6 +60,13 @@ pub enum TcpEffect {
         /// The direction.
         stream: TcpStream,
     },
+    /// One bit of one byte is flipped in a share of the chunks; Toxiproxy has no such toxic.
+    Corrupt {
+        /// Of the chunks that pass.
+        share: Ratio,
+        /// The direction.
+        stream: TcpStream,
+    },
     /// The listener is closed and every connection with it: clients are refused.
     Down,
     /// Connections are reset (RST) `after` their first chunk.
@@ -102,6 +110,7 @@ impl fmt::Display for TcpEffect {
                 write!(f, "{stream}")
             }
             Self::LimitData { bytes, stream } => write!(f, "limit_data {bytes}{stream}"),
+            Self::Corrupt { share, stream } => write!(f, "corrupt {share}{stream}"),
             Self::Down => f.write_str("down"),
             Self::Reset { after } => write!(f, "reset after {}", Span(*after)),
         }

@@ -14,13 +14,14 @@ use crate::{
 };
 
 /// What a mapping is about; it has exactly one of them.
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "latency",
     "bandwidth",
     "slow_close",
     "timeout",
     "slicer",
     "limit_data",
+    "corrupt",
     "reset",
 ];
 
@@ -38,6 +39,7 @@ const COMPANIONS: [(&str, &[&str], &str); 4] = [
             "timeout",
             "slicer",
             "limit_data",
+            "corrupt",
         ],
         "effects of one direction",
     ),
@@ -110,6 +112,10 @@ pub(super) fn effect(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Tc
         },
         "limit_data" => TcpEffect::LimitData {
             bytes: mistakes.byte_size(value)?,
+            stream,
+        },
+        "corrupt" => TcpEffect::Corrupt {
+            share: mistakes.ratio(value)?,
             stream,
         },
         _ => TcpEffect::Reset {
