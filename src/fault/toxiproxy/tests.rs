@@ -389,6 +389,22 @@ async fn a_limit_passes_its_bytes_and_closes() {
 }
 
 #[tokio::test]
+async fn corrupt_is_more_than_toxiproxy_has() {
+    let api = api().await;
+    let listen = api.proxy("db").await;
+    let body = json!({"type": "corrupt", "attributes": {"per_million": 1_000_000}});
+    api.toxic("db", body).await;
+    let mut stream = TcpStream::connect(listen).await.expect("it accepts");
+    let mut got = [0; 4];
+    for _ in 0..10 {
+        stream.write_all(&[0; 4]).await.expect("written");
+        stream.read_exact(&mut got).await.expect("read");
+        assert_eq!(u32::from_be_bytes(got).count_ones(), 1);
+    }
+    api.end().await;
+}
+
+#[tokio::test]
 async fn a_share_of_connections_is_the_same_for_the_same_seed() {
     let api = api().await;
     let listen = api.proxy("db").await;
@@ -646,6 +662,7 @@ fn values() -> impl Strategy<Value = String> {
         r#""slicer""#,
         r#""latency""#,
         r#""limit_data""#,
+        r#""corrupt""#,
         r#""p""#,
         r#""127.0.0.1:1""#,
         r#"{"rate":1,"latency":5,"average_size":9}"#,
