@@ -263,6 +263,17 @@ fn link(
         .hint("take out `every` and `first`, or give a `share`");
         return None;
     }
+    if ground.links[index].via.is_some() && matches!(effect, Effect::Tcp(TcpEffect::Corrupt { .. }))
+    {
+        out.error(
+            File::Scenario,
+            fault.effect.place,
+            "`corrupt`",
+            format!("the Toxiproxy of link `{name}` has no such toxic"),
+        )
+        .hint("without `via` the link is brownout's own, which has it");
+        return None;
+    }
     if let Effect::Tls(effect) = effect
         && !can_show(&ground.links[index], *effect, fault, out)
     {

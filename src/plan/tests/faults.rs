@@ -228,6 +228,18 @@ fn effects_that_do_not_fit_their_place() {
     let mut case = cowin();
     case.target.links[0].layer = crate::target::model::Layer::Tcp;
     refused(&case, "link `portal -> sms` passes bytes on", "layer: http");
+    let place = case.target.links[0].listen.place;
+    let elsewhere = "http://127.0.0.1:8474".to_owned();
+    case.target.links[0].via = Some(Spanned::new(elsewhere, place));
+    case.scenario.faults[0].effect.value = Effect::Tcp(TcpEffect::Corrupt {
+        share: Ratio::ONE,
+        stream: TcpStream::Upstream,
+    });
+    refused(
+        &case,
+        "the Toxiproxy of link `portal -> sms` has no such toxic",
+        "without `via`",
+    );
     refused(
         &with(certificates(), Effect::Tls(TlsEffect::Expired)),
         "fault `added` cannot do this at `feature portal/certificates`",
