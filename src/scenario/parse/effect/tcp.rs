@@ -123,3 +123,67 @@ pub(super) fn effect(node: &Spanned<Node>, mistakes: &mut Mistakes) -> Option<Tc
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{diagnostic::Source, document::tree};
+
+    /// What an effect says of itself, or the first mistake.
+    fn read(text: &str) -> String {
+        let mut mistakes = Mistakes::new(Source::new("f", text));
+        let node = tree(&mut mistakes).expect("YAML");
+        match effect(&node, &mut mistakes) {
+            Some(effect) if !mistakes.has_errors() => effect.to_string(),
+            _ => mistakes.finish().0[0].message.clone(),
+        }
+    }
+
+    #[test]
+    fn each_kind_is_read_as_itself() {
+        let written = [
+            ("{latency: 100ms, jitter: 10ms}", "latency 100ms ± 10ms"),
+            ("{bandwidth: 100KB/s}", "bandwidth 100KB/s"),
+            (
+                "{slow_close: 2s, stream: upstream}",
+                "slow_close 2s upstream",
+            ),
+            ("{timeout: 0s}", "timeout 0s"),
+            ("{slicer: 64B, delay: 1ms}", "slicer 64B every 1ms"),
+            ("{limit_data: 10KB}", "limit_data 10KB"),
+            ("{corrupt: 0.5%}", "corrupt 0.5%"),
+            ("{corrupt: 0, stream: upstream}", "corrupt 0% upstream"),
+            ("{reset: 0s}", "reset after 0s"),
+            ("down", "down"),
+        ];
+        for (text, said) in written {
+            assert_eq!(read(text), said, "{text}");
+        }
+        for kind in KINDS {
+            assert!(
+                written.iter().any(|(_, said)| said.starts_with(kind)),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (text, mistake) in [
+            (
+                "{corrupt: 101%}",
+                "expected a share such as `95%` or `0.95`, found `101%`",
+            ),
+            (
+                "{corrupt: 1%, delay: 1ms}",
+                "`delay` goes with `slicer` only",
+            ),
+            (
+                "{reset: 0s, stream: upstream}",
+                "`stream` goes with effects of one direction only",
+            ),
+        ] {
+            assert_eq!(read(text), mistake, "{text}");
+        }
+    }
+}
