@@ -20,8 +20,8 @@ use crate::{
         board::Board,
         dose::Dose,
         fixtures::{
-            PATIENCE, any_port, eventually, link, lost, nowhere, on_link, parrot, plan, planes,
-            read_out, sharing,
+            PATIENCE, any_port, eventually, link, lost, nowhere, on_link, origin, parrot, plan,
+            planes, read_out, sharing,
         },
     },
     plan::FaultPlan,
@@ -348,6 +348,37 @@ async fn the_same_seed_corrupts_the_same_chunks() {
         runs.push(flipped);
     }
     assert_eq!(runs[0], runs[1]);
+}
+
+#[tokio::test]
+async fn answers_on_an_http_link_are_corrupt_too() {
+    let effect = TcpEffect::Corrupt {
+        share: Ratio::ONE,
+        stream: Direction::Downstream,
+    };
+    let (planes, addr) = planes(origin().await, true, vec![tcp("noise", effect)]);
+    let answer = async || {
+        let mut stream = TcpStream::connect(addr).await.expect("it accepts");
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).await.expect("written");
+        let got = read_out(&mut stream).await.expect("orderly closed");
+        let text = String::from_utf8_lossy(&got).into_owned();
+        // the time of day is nobody's corruption
+        let lines = text.lines().filter(|line| !line.starts_with("date:"));
+        (got.len(), lines.map(str::to_owned).collect::<Vec<_>>())
+    };
+    let whole = answer().await;
+    assert_eq!(whole, answer().await);
+    planes.inject(0, Ratio::ONE).await.expect("injected");
+    let mut changed = 0;
+    for _ in 0..20 {
+        let (length, lines) = answer().await;
+        assert_eq!(length, whole.0);
+        changed += u64::from(lines != whole.1);
+    }
+    assert!(changed >= 10, "{changed} of 20");
+    assert_eq!(planes.hits(0), 20);
+    planes.shutdown().await;
 }
 
 #[tokio::test]
