@@ -17,10 +17,14 @@ pub(super) fn declared(
     zones: &[ZonePlan],
     out: &mut Mistakes<'_>,
 ) -> Vec<LinkPlan> {
-    let mut taken: Vec<(SocketAddr, String)> = target
-        .services
+    let mut taken: Vec<(SocketAddr, String)> = services
         .iter()
-        .filter_map(|s| Some((s.at.as_ref()?.value, format!("service `{}`", s.name.value))))
+        .filter_map(|s| {
+            Some((
+                services::address(s, zones)?,
+                format!("service `{}`", s.name),
+            ))
+        })
         .collect();
     let mut links = Vec::new();
     for link in &target.links {
@@ -32,7 +36,9 @@ pub(super) fn declared(
             }
         }
         let listen = link.listen.value;
-        match taken.iter().find(|(addr, _)| *addr == listen) {
+        let owner = taken.iter().find(|(addr, _)| *addr == listen);
+        // where a Toxiproxy listens, nothing of ours does
+        match owner.filter(|_| link.via.is_none()) {
             Some((_, owner)) => {
                 out.error(
                     File::Target,

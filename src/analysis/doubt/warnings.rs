@@ -3,11 +3,16 @@
 use super::{machine, schedule};
 use crate::{
     analysis::{
-        Warning, effects, health::Sign, samples::JudgedBy, text, timeline::Ending, world::World,
+        Warning, effects,
+        health::Sign,
+        samples::JudgedBy,
+        text,
+        timeline::{Ending, FaultTimes},
+        world::World,
     },
     event::BaselineVerdict,
-    plan::PlacePlan,
-    scenario::model::Reuse,
+    plan::{FaultPlan, PlacePlan, Plan},
+    scenario::model::{Effect, Reuse, TcpEffect},
 };
 
 /// Every doubt that this run gives rise to.
@@ -66,6 +71,7 @@ fn faults(world: &World<'_>) -> Vec<Warning> {
                 "see to it that nothing is left behind; recovery from it was not judged",
             ));
         }
+        out.extend(unmet(world.plan, fault, times));
         let (PlacePlan::Dns { .. }, Some(from)) = (&fault.place, times.injected) else {
             continue;
         };
@@ -90,6 +96,30 @@ fn faults(world: &World<'_>) -> Vec<Warning> {
         }
     }
     out
+}
+
+/// A fault on a link that nothing came by to meet: what it was meant to show was not tried. One that
+/// closes the listener counts the connections that it ended only, for who is refused never comes.
+fn unmet(plan: &Plan, fault: &FaultPlan, times: &FaultTimes) -> Option<Warning> {
+    let PlacePlan::Link { link, .. } = &fault.place else {
+        return None;
+    };
+    let link = plan.links.get(*link)?;
+    let counts = !matches!(fault.effect, Effect::Tcp(TcpEffect::Down));
+    let out = times.removed.is_some() && times.spared == 0;
+    if !counts || !out || effects::hits(plan, fault, times) != Some(0) {
+        return None;
+    }
+    let hint = if link.visitors {
+        "nothing that it means came by: look at its routes, conditions, share and length".to_owned()
+    } else {
+        format!(
+            "does the application dial {}? What goes past the link meets none of its faults",
+            link.listen
+        )
+    };
+    let message = format!("{} met nothing on `{}`", fault.name, link.name);
+    Some(warning("fault_unmet", message, &hint))
 }
 
 /// Subjects with traffic whose health is not known for most of the run, for want of samples.

@@ -49,13 +49,18 @@ pub(super) fn outcome(world: &World<'_>, matter: &Matter<'_>) -> String {
                 .gates
                 .iter()
                 .find(|g| g.verdict == Verdict::Inconclusive);
-            doubtful.map_or_else(
+            let doubt = doubtful.map_or_else(
                 || format!("Inconclusive: {}.", matter.baseline.detail),
                 |gate| {
                     let why = gate.detail.as_deref().unwrap_or("it cannot be said");
                     format!("Inconclusive: of `{}`, {why}.", gate.text)
                 },
-            )
+            );
+            // doubt decides the exit code, but what failed in spite of it has failed
+            let failed = tally(matter, Verdict::Fail);
+            named(matter.gates, Verdict::Fail).map_or(doubt.clone(), |which| {
+                format!("{doubt} {failed} of {gates} gates failed: {which}.")
+            })
         }
     }
 }

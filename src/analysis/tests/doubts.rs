@@ -38,6 +38,7 @@ fn unsent_load_makes_a_gate_inconclusive_where_it_could_turn_it() {
     use Verdict::{Inconclusive, Pass};
     assert_eq!(verdicts, [Inconclusive, Pass, Pass, Inconclusive]);
     assert_eq!(analysis.exit_code, 4);
+    assert!(!analysis.summary[0].contains("gates failed"));
     assert_eq!(analysis.load.not_sent["lag"], 10 * RATE);
     // it left O
     assert_eq!(analysis.load.offered, RATE * END);
@@ -51,6 +52,22 @@ fn unsent_load_makes_a_gate_inconclusive_where_it_could_turn_it() {
     let analysis = analyse(&script.record);
     assert_eq!(analysis.gates[0].verdict, Verdict::Fail);
     assert_eq!(analysis.load.offered, RATE * END + 10 * RATE);
+}
+
+#[test]
+fn what_failed_in_spite_of_a_doubt_is_named() {
+    let mut script = Script::calm();
+    for second in T0..T1 {
+        script.add(second, LOGIN, Outcome::NotSentLag, RATE);
+    }
+    script.fail(T1 + 5..T1 + 10, Outcome::Http5xx, 0.9);
+    let script = script
+        .gate(success_at_least(portal(), 0.99, during(T0, T1)))
+        .gate(success_at_least(portal(), 0.99, during(T1, END)));
+    let analysis = analyse(&script.record);
+    assert_eq!(analysis.exit_code, 4);
+    let told = &analysis.summary[0];
+    assert!(told.contains(". 1 of 2 gates failed: `"), "{told}");
 }
 
 #[test]

@@ -441,7 +441,7 @@ fn the_noise_of_thin_traffic_is_no_incident() {
 
 #[test]
 fn what_a_toxiproxy_elsewhere_did_not_count_is_not_known() {
-    let hits = |via: Option<&str>, met| {
+    let told = |via: Option<&str>, met| {
         let mut script = Script::calm();
         let plan = script.plan();
         plan.links.push(LinkPlan {
@@ -455,14 +455,22 @@ fn what_a_toxiproxy_elsewhere_did_not_count_is_not_known() {
             via: via.map(str::to_owned),
         });
         let mut fault = plan.faults[0].clone();
+        fault.name = "inner".into();
         fault.place = PlacePlan::Link {
             link: plan.links.len() - 1,
             feature: None,
         };
         let script = script.fault(fault, 80, 90, met);
-        analyse(&script.record).faults[1].hits
+        let analysis = analyse(&script.record);
+        let mut warnings = analysis.warnings.iter();
+        let unmet = warnings.find(|w| w.kind == "fault_unmet" && w.message.starts_with("inner"));
+        (analysis.faults[1].hits, unmet.map(|w| w.hint.clone()))
     };
-    assert_eq!(hits(None, 0), Some(0));
-    assert_eq!(hits(Some("127.0.0.1:8474"), 0), None);
-    assert_eq!(hits(Some("127.0.0.1:8474"), 7), Some(7));
+    let (hits, unmet) = told(None, 0);
+    assert_eq!(hits, Some(0));
+    let hint = unmet.expect("what goes past a link is a doubt");
+    assert!(hint.contains("127.0.0.1:1"), "{hint}");
+    assert_eq!(told(None, 7), (Some(7), None));
+    assert_eq!(told(Some("127.0.0.1:8474"), 0), (None, None));
+    assert_eq!(told(Some("127.0.0.1:8474"), 7), (Some(7), None));
 }

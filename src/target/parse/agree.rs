@@ -60,10 +60,15 @@ fn addresses_within_guard(parts: &Parts<'_>, mistakes: &mut Mistakes) {
 /// Two listeners cannot share an address.
 fn listeners_apart(parts: &Parts<'_>, mistakes: &mut Mistakes) {
     let mut taken: HashMap<SocketAddr, Place> = HashMap::new();
-    let services = parts
-        .services
-        .iter()
-        .filter_map(|service| service.at.as_ref());
+    // without `at` it listens where its URL says, when that says an address
+    let services = parts.services.iter().filter_map(|service| {
+        let url = &service.url;
+        let at = service.at.as_ref().map(|at| (at.value, at.place));
+        at.or_else(|| {
+            let ip: IpAddr = url.value.host.parse().ok()?;
+            Some((SocketAddr::new(ip, url.value.port), url.place))
+        })
+    });
     let links = parts.links.iter().map(|link| &link.listen);
     for listen in links.clone() {
         if !listen.value.ip().is_loopback() {
@@ -77,18 +82,17 @@ fn listeners_apart(parts: &Parts<'_>, mistakes: &mut Mistakes) {
             );
         }
     }
-    for (listen, is_link) in services.map(|s| (s, false)).chain(links.map(|l| (l, true))) {
-        let first = taken.insert(listen.value, listen.place);
+    // where a Toxiproxy listens, nothing of ours does
+    let ours = parts.links.iter().filter(|link| link.via.is_none());
+    let links = ours.map(|link| ((link.listen.value, link.listen.place), true));
+    for ((addr, place), is_link) in services.map(|s| (s, false)).chain(links) {
+        let first = taken.insert(addr, place);
         // two services may well be one process
         if let Some(first) = first
             && is_link
         {
             mistakes
-                .error(
-                    listen.place,
-                    format!("{} is taken", listen.value),
-                    "two cannot listen there",
-                )
+                .error(place, format!("{addr} is taken"), "two cannot listen there")
                 .at_also(first, "taken here");
         }
     }
