@@ -1,8 +1,11 @@
 //! The API over real sockets, named after Toxiproxy's endpoints.
 
+mod any;
+mod leases;
+mod times;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -14,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Gate, Server, Settings, Times, routes::App};
 use crate::{
-    fault::fixtures::{PATIENCE, any_port, eventually, lost, nowhere, parrot, read_out},
+    fault::fixtures::{PATIENCE, any_port, lost, nowhere, parrot, read_out},
     guard::Guard,
     seed::Seed,
 };
@@ -507,192 +510,4 @@ async fn a_proxy_comes_with_its_toxics_or_not_at_all() {
         .json();
     assert_eq!(created["toxics"][0]["attributes"]["latency"], json!(5));
     api.end().await;
-}
-
-#[tokio::test]
-async fn faults_under_a_lease_go_when_it_is_not_renewed() {
-    let api = api().await;
-    let listen = api.proxy("a").await;
-    api.proxy("b").await;
-    let holds =
-        json!([{"proxy": "a", "toxic": "mine"}, {"proxy": "a"}, {"proxy": "b", "toxic": "never"}]);
-    let lease = json!({"ttl": 3_600_000, "holds": holds});
-    let taken = api.expect(200, "PUT", "/leases/run-1", lease).await.json();
-    assert_eq!(taken["holds"], holds);
-    api.toxic("a", json!({"name": "mine", "type": "latency"}))
-        .await;
-    api.toxic("a", json!({"name": "other", "type": "latency"}))
-        .await;
-    api.expect(200, "POST", "/proxies/a", json!({"enabled": false}))
-        .await;
-    // renewed for a short time, and then no more
-    api.expect(200, "PUT", "/leases/run-1", json!({"ttl": 1}))
-        .await;
-    eventually("the lease ends", || {
-        std::net::TcpStream::connect(listen).is_ok()
-    })
-    .await;
-    let toxics = api
-        .ask("GET", "/proxies/a/toxics", Value::Null)
-        .await
-        .json();
-    assert_eq!(toxics.as_array().map(Vec::len), Some(1), "{toxics}");
-    assert_eq!(toxics[0]["name"], json!("other"));
-    assert_eq!(
-        api.ask("GET", "/leases", Value::Null).await.json(),
-        json!({})
-    );
-
-    // given back, it ends at once
-    let lease = json!({"ttl": 60_000, "holds": [{"proxy": "a", "toxic": "other"}]});
-    api.expect(200, "PUT", "/leases/run-2", lease).await;
-    api.expect(204, "DELETE", "/leases/run-2", Value::Null)
-        .await;
-    let toxics = api
-        .ask("GET", "/proxies/a/toxics", Value::Null)
-        .await
-        .json();
-    assert_eq!(toxics, json!([]));
-    api.refused(
-        404,
-        "DELETE",
-        "/leases/run-2",
-        Value::Null,
-        "lease not found",
-    )
-    .await;
-    let endless = json!({"ttl": 0});
-    api.expect(400, "PUT", "/leases/x", endless).await;
-    api.refused(
-        400,
-        "PUT",
-        "/leases/x",
-        json!({}),
-        "missing required field: ttl",
-    )
-    .await;
-    api.end().await;
-}
-
-#[tokio::test]
-async fn who_is_slow_is_not_waited_for() {
-    let hour = Duration::from_secs(3600);
-    let short = Duration::from_millis(100);
-    let long = Times {
-        read: hour,
-        write: hour,
-        answer: hour,
-    };
-
-    // a head, and then a body, that never ends
-    let (api, _) = api_with(Times {
-        read: short,
-        ..long
-    })
-    .await;
-    let mut stream = TcpStream::connect(api.addr).await.expect("it accepts");
-    let begun = b"GET /version HTTP/1.1\r\nhost: a\r\n";
-    stream.write_all(begun).await.expect("written");
-    let heard = read_out(&mut stream).await.expect("an end");
-    assert!(!heard.starts_with(b"HTTP/1.1 200"), "{heard:?}");
-    let mut stream = TcpStream::connect(api.addr).await.expect("it accepts");
-    let begun = b"POST /proxies HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{";
-    stream.write_all(begun).await.expect("written");
-    let heard = read_out(&mut stream).await.expect("an answer and an end");
-    let heard = String::from_utf8_lossy(&heard).into_owned();
-    assert!(heard.starts_with("HTTP/1.1 400"), "{heard}");
-    assert!(heard.contains("bad request body: i/o timeout"), "{heard}");
-    api.expect(200, "GET", "/version", Value::Null).await;
-
-    // something that takes too long is answered, and done all the same
-    let (api, app) = api_with(Times {
-        answer: short,
-        ..long
-    })
-    .await;
-    let held = app.registry.lock().await;
-    let proxy = json!({"name": "db", "upstream": "127.0.0.1:1", "enabled": false});
-    let late = api.ask("POST", "/proxies", proxy).await;
-    assert_eq!(late.status, 503, "{late:?}");
-    assert!(late.body.contains("<h1>Timeout</h1>"), "{late:?}");
-    drop(held);
-    let made = async {
-        loop {
-            let all = app.registry.lock().await.all();
-            if all != json!({}) {
-                break all;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let made = timeout(PATIENCE, made).await.expect("it was done");
-    assert_eq!(made["db"]["enabled"], json!(false));
-
-    // a client that asks and asks, and takes no answer
-    let (api, _) = api_with(Times {
-        write: short,
-        ..long
-    })
-    .await;
-    let mut stream = TcpStream::connect(api.addr).await.expect("it accepts");
-    let asking = async {
-        let many = "GET /version HTTP/1.1\r\nhost: a\r\n\r\n".repeat(1000);
-        while stream.write_all(many.as_bytes()).await.is_ok() {}
-    };
-    timeout(PATIENCE, asking).await.expect("it is given up");
-    api.expect(200, "GET", "/version", Value::Null).await;
-}
-
-/// A value that some request might hold, right or wrong.
-fn values() -> impl Strategy<Value = String> {
-    const TEXTS: &[&str] = &[
-        "null",
-        "true",
-        "-1",
-        "0",
-        "1",
-        "0.5",
-        "1e30",
-        "1e400",
-        "18446744073709551615",
-        "[]",
-        "{}",
-        r#""upstream""#,
-        r#""Downstream""#,
-        r#""slicer""#,
-        r#""latency""#,
-        r#""limit_data""#,
-        r#""corrupt""#,
-        r#""p""#,
-        r#""127.0.0.1:1""#,
-        r#"{"rate":1,"latency":5,"average_size":9}"#,
-        r#"[{"proxy":"p","toxic":"t"}]"#,
-        r#"[{"type":"noop"}]"#,
-    ];
-    proptest::sample::select(TEXTS).prop_map(str::to_owned)
-}
-
-proptest! {
-    #[test]
-    fn any_requests(lines in proptest::collection::vec(
-        (
-            "[cpldaur](p/)?[a-c]?",
-            proptest::collection::vec(
-                (
-                    "(name|Type|stream|toxicity|attributes|ttl|holds|upstream|listen|toxics)",
-                    values(),
-                ),
-                0..5,
-            ),
-        ),
-        0..12,
-    )) {
-        let mut text = "c {\"name\":\"p\",\"upstream\":\"127.0.0.1:1\"}".to_owned();
-        for (asked, fields) in lines {
-            let fields: Vec<String> =
-                fields.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
-            text.push_str(&format!("\n{asked} {{{}}}", fields.join(",")));
-        }
-        super::laws::requests_are_answered(text.as_bytes());
-    }
 }
